@@ -1,0 +1,1 @@
+"""Words that every other folder uses: money, ids, time, errors, market facts. No input, no output."""
