@@ -1,0 +1,1 @@
+"""Orders as facts and rules: states, exits, the quantity promise. Pure."""

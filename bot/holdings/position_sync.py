@@ -1,0 +1,67 @@
+"""Taking positions over from the managed state, without buying: pure, so that a restart repeats it.
+
+1. Only a `managed_active` asset is taken over (the source's bootstrap rule); what is open already stays
+   tracked in a pause, a drift alert and a release.
+2. Quantity and proceeds follow from what the managed state books; live levels are the promotion's unless
+   a person set others (C1).
+3. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
+"""
+
+import datetime as dt
+
+import msgspec
+
+from bot.holdings.positions import Position, PositionsContent
+from bot.kernel.ids import pair_of
+from bot.kernel.money import ZERO
+from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
+from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
+
+
+def synced(
+    managed: ManagedStateContent, positions: PositionsContent, *, quote: str, now: dt.datetime
+) -> PositionsContent:
+    """Return the positions as the managed state asks for them (the same object if nothing differs)."""
+    wanted = dict(positions.positions)
+    for asset, entry in managed.managed_assets.items():
+        symbol = pair_of(asset, quote)
+        current = wanted.get(symbol)
+        follower = _follow(asset, entry, current, now)
+        if follower is not None:
+            wanted[symbol] = follower
+    if wanted == dict(positions.positions):
+        return positions
+    return PositionsContent(positions=dict(sorted(wanted.items())))
+
+
+def _follow(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position | None:
+    is_current = current is not None and current.is_open and current.proposal_id == entry.current_proposal_id
+    if entry.state in IN_THE_BOTS_HANDS:
+        if is_current or entry.state is AssetState.MANAGED_ACTIVE:
+            return _live(asset, entry, current if is_current else None, now)
+        return None
+    if current is None or not current.is_open:
+        return None
+    if entry.state is AssetState.EXIT_EXECUTED and entry.current_proposal_id == current.proposal_id:
+        live = _live(asset, entry, current, now)
+        return msgspec.structs.replace(live, closed_at=now)
+    return msgspec.structs.replace(current, closed_at=now)
+
+
+def _live(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position:
+    overrides = entry.overrides or {}
+    in_flight = entry.exit_intent
+    sold = (entry.sold_quantity or ZERO) + (in_flight.filled_quantity if in_flight else ZERO)
+    proceeds = (entry.sold_quote or ZERO) + (in_flight.filled_quote if in_flight else ZERO)
+    return Position(
+        asset=asset,
+        quantity=max(ZERO, (entry.approved_quantity or ZERO) - sold),
+        entry_price=overrides.get("synthetic_entry", entry.synthetic_entry),
+        reference_price=entry.reference_price or ZERO,
+        stop_loss=overrides.get("stop_loss", entry.stop_loss),
+        take_profit=overrides.get("take_profit", entry.take_profit),
+        proposal_id=entry.current_proposal_id or "",
+        opened_at=current.opened_at if current is not None else now,
+        sold_quantity=sold,
+        proceeds_usdt=proceeds,
+    )

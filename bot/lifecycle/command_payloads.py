@@ -1,0 +1,243 @@
+"""The payload of every command type. `schemas/commands/<type>.schema.json` says the same to others."""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from bot.kernel.money import ZERO
+from bot.lifecycle.commands import CommandType
+from bot.lifecycle.documents import ExitReason, Exits, ReleaseMode
+
+
+class EntryMethod(StrEnum):
+    """How the declared entry price is found (Q-MH-10)."""
+
+    CURRENT_PRICE = "current_price"
+    COST_BASIS = "cost_basis"
+    VWAP = "vwap"
+    MANUAL = "manual"
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of all payloads: unknown fields are refused."""
+
+
+class RequestManagedProposal(Payload, frozen=True, kw_only=True):
+    """Ask for a proposal; `quantity` is what the owner is willing to hand over (default: the total)."""
+
+    quantity: Decimal | None = None
+    synthetic_entry_method: EntryMethod = EntryMethod.CURRENT_PRICE
+    synthetic_entry_value: Decimal | None = None
+
+
+class CompleteManagedProposal(Payload, frozen=True, kw_only=True):
+    """The engine has written a proposal file."""
+
+    proposal_id: str
+    proposal_digest: str
+    generated_at: dt.datetime
+    expires_at: dt.datetime
+
+
+class AbortManagedProposal(Payload, frozen=True, kw_only=True):
+    """The engine could make no proposal."""
+
+    proposal_id: str
+    reason_code: str
+    sentence: str
+
+
+class BeginManagedProposal(Payload, frozen=True, kw_only=True):
+    """The engine takes the request up; after an interruption under a new id."""
+
+    proposal_id: str
+    new_proposal_id: str | None = None
+
+
+class LevelOverrides(Payload, frozen=True, kw_only=True):
+    """What an approval or an override may change (Q-MH-3): never the strategy group."""
+
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    max_allocation_usdt: Decimal | None = None
+    trailing: Mapping[str, Any] | None = None
+    dca: Mapping[str, Any] | None = None
+
+
+class ApproveManagedProposal(Payload, frozen=True, kw_only=True):
+    """Approve one variant of exactly the bytes that were read."""
+
+    proposal_id: str
+    proposal_digest: str
+    variant: str
+    confirm: str
+    overrides: LevelOverrides | None = None
+
+
+class RejectManagedProposal(Payload, frozen=True, kw_only=True):
+    """Decline a proposal; the cool-down starts."""
+
+    proposal_id: str
+    reason: str | None = None
+
+
+class ExpireManagedProposal(Payload, frozen=True, kw_only=True):
+    """The system's pass found a proposal over its time, or stale."""
+
+    proposal_id: str
+    cause: Literal["ttl", "stale"] = "ttl"
+
+
+class PauseManagedAsset(Payload, frozen=True, kw_only=True):
+    """No new trade; `exits` says whether the agreed exits keep working."""
+
+    exits: Exits = Exits.ON
+    reason: str | None = None
+
+
+class ResumeManagedAsset(Payload, frozen=True, kw_only=True):
+    """Trade again; after a drift alert only with `override`."""
+
+    reason: str
+    override: bool = False
+    accept: Literal["current"] | None = None
+
+
+class ReleaseManagedAsset(Payload, frozen=True, kw_only=True):
+    """Give the coin back; a release never sells by itself."""
+
+    mode: ReleaseMode = ReleaseMode.GRACEFUL
+
+
+class CompleteManagedRelease(Payload, frozen=True, kw_only=True):
+    """The system's pass found nothing of the bot's left on a coin that is on its way back."""
+
+    reason: str
+
+
+class SettleManagedAsset(Payload, frozen=True, kw_only=True):
+    """The system's pass puts an aborted or rejected request to rest."""
+
+    reason: str
+
+
+class FlagManagedDrift(Payload, frozen=True, kw_only=True):
+    """The bot found that reality and record differ."""
+
+    drift_kind: Literal["qty", "wallet_external", "price", "regime", "environment_reset"]
+    evidence: Mapping[str, Any]
+    fingerprint: str
+
+
+class OverrideManagedLevels(LevelOverrides, frozen=True, kw_only=True):
+    """C1: set live levels by hand."""
+
+    reason: str
+    synthetic_entry_value: Decimal | None = None
+
+
+class ForceManagedExit(Payload, frozen=True, kw_only=True):
+    """Sell the managed quantity at market; `confirm` is `<ASSET>:exit`."""
+
+    confirm: str
+    reason: str
+
+
+class OpenExitIntent(Payload, frozen=True, kw_only=True):
+    """R4: the loop commits that it is about to send this exit order."""
+
+    client_order_id: str
+    quantity: Decimal
+    reason: ExitReason
+    trigger_price: Decimal
+
+
+class CloseExitIntent(Payload, frozen=True, kw_only=True):
+    """The order behind an intent ended without a full exit, or never existed."""
+
+    client_order_id: str
+    reason_code: str
+    text: str
+    filled_quantity: Decimal = ZERO
+    filled_quote: Decimal = ZERO
+
+
+class PaidFee(Payload, frozen=True, kw_only=True):
+    """A fee as the exchange took it."""
+
+    asset: str
+    amount: Decimal
+
+
+class RecordManagedExit(Payload, frozen=True, kw_only=True):
+    """What an exit order has filled so far, cumulative."""
+
+    client_order_id: str
+    exchange_order_id: str
+    order_status: str
+    is_final: bool
+    filled_quantity: Decimal
+    filled_quote: Decimal
+    fees: tuple[PaidFee, ...] = ()
+    rest_is_dust: bool = False
+    """What is left of the agreed quantity is below what the exchange accepts."""
+
+
+class ApplyBaselineHoldings(Payload, frozen=True, kw_only=True):
+    """A captured wallet becomes the baseline."""
+
+    baseline: Mapping[str, Any]
+
+
+class ApplyRuntimeConfig(Payload, frozen=True, kw_only=True):
+    """Settings by dotted name."""
+
+    settings: Mapping[str, Any]
+
+
+class NoPayload(Payload, frozen=True, kw_only=True):
+    """The command needs no words."""
+
+
+class RestoreManagedState(Payload, frozen=True, kw_only=True):
+    """Bring a backup's content back under a new serial."""
+
+    serial: int
+
+
+class AdoptManagedState(Payload, frozen=True, kw_only=True):
+    """Bring a quarantined hand edit in."""
+
+    file_digest: str
+
+
+PAYLOADS: dict[CommandType, type[Payload]] = {
+    CommandType.REQUEST_MANAGED_PROPOSAL: RequestManagedProposal,
+    CommandType.COMPLETE_MANAGED_PROPOSAL: CompleteManagedProposal,
+    CommandType.ABORT_MANAGED_PROPOSAL: AbortManagedProposal,
+    CommandType.BEGIN_MANAGED_PROPOSAL: BeginManagedProposal,
+    CommandType.APPROVE_MANAGED_PROPOSAL: ApproveManagedProposal,
+    CommandType.REJECT_MANAGED_PROPOSAL: RejectManagedProposal,
+    CommandType.EXPIRE_MANAGED_PROPOSAL: ExpireManagedProposal,
+    CommandType.PAUSE_MANAGED_ASSET: PauseManagedAsset,
+    CommandType.RESUME_MANAGED_ASSET: ResumeManagedAsset,
+    CommandType.RELEASE_MANAGED_ASSET: ReleaseManagedAsset,
+    CommandType.COMPLETE_MANAGED_RELEASE: CompleteManagedRelease,
+    CommandType.SETTLE_MANAGED_ASSET: SettleManagedAsset,
+    CommandType.FLAG_MANAGED_DRIFT: FlagManagedDrift,
+    CommandType.OVERRIDE_MANAGED_LEVELS: OverrideManagedLevels,
+    CommandType.FORCE_MANAGED_EXIT: ForceManagedExit,
+    CommandType.OPEN_EXIT_INTENT: OpenExitIntent,
+    CommandType.CLOSE_EXIT_INTENT: CloseExitIntent,
+    CommandType.RECORD_MANAGED_EXIT: RecordManagedExit,
+    CommandType.APPLY_BASELINE_HOLDINGS: ApplyBaselineHoldings,
+    CommandType.CLEAR_BASELINE_HOLDINGS: NoPayload,
+    CommandType.APPLY_RUNTIME_CONFIG: ApplyRuntimeConfig,
+    CommandType.CLEAR_RUNTIME_CONFIG: NoPayload,
+    CommandType.RESTORE_MANAGED_STATE: RestoreManagedState,
+    CommandType.ADOPT_MANAGED_STATE: AdoptManagedState,
+}

@@ -1,0 +1,148 @@
+"""The content of `managed_state.json`: what is agreed for each asset, and which proposals wait.
+
+A key that does not apply is absent. Money is quote units (USDT) or base units as the name says.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from bot.kernel.money import ZERO
+from bot.lifecycle.states import AssetState
+
+HISTORY_KEPT = 10
+"""Newest entries kept inline per asset; all of it is in the audit log."""
+
+
+class Exits(StrEnum):
+    """Whether the agreed exits keep working in a pause (Q-MH-8, C2)."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class ReleaseMode(StrEnum):
+    """How a coin goes back (Q-MH-4); a release never sells by itself."""
+
+    GRACEFUL = "graceful"
+    IMMEDIATE = "immediate"
+
+
+class ExitReason(StrEnum):
+    """Why the bot sells a managed coin."""
+
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    FORCE_EXIT = "force_exit"
+
+
+class ExitIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """R4: an exit order that may be sent, committed before anything is sent."""
+
+    client_order_id: str
+    quantity: Decimal
+    reason: ExitReason
+    trigger_price: Decimal
+    opened_at: dt.datetime
+    filled_quantity: Decimal = ZERO
+    filled_quote: Decimal = ZERO
+
+
+class ReasonNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the asset stands where it stands: a code for programs, a sentence for people."""
+
+    code: str
+    text: str
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What differs between reality and record."""
+
+    kind: str
+    fingerprint: str
+    detected_at: dt.datetime
+    evidence: Mapping[str, Any]
+    accepted: bool = False
+
+
+_PLAIN_WORDS = {"from_state": "from", "to_state": "to"}
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, rename=_PLAIN_WORDS):
+    """One step of the asset, as in the source's data model."""
+
+    ts: dt.datetime
+    from_state: AssetState
+    to_state: AssetState
+    actor: str
+    event_type: str
+
+
+class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One asset's agreement; exists once the asset has left frozen, and is authoritative then."""
+
+    state: AssetState
+    exits: Exits | None = None
+    reason: ReasonNote | None = None
+    current_proposal_id: str | None = None
+    proposal_digest: str | None = None
+    variant: str | None = None
+    approved_quantity: Decimal | None = None
+    sold_quantity: Decimal | None = None
+    """Base units sold since the promotion by closed intents; an open one counts at full size."""
+    sold_quote: Decimal | None = None
+    """Quote units that these sells brought, before fees."""
+    reference_price: Decimal | None = None
+    reference_regime: str | None = None
+    atr: Decimal | None = None
+    synthetic_entry: Decimal | None = None
+    synthetic_entry_method: str | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing: Mapping[str, Any] | None = None
+    dca: Mapping[str, Any] | None = None
+    max_allocation_usdt: Decimal | None = None
+    strategy_group: str | None = None
+    overrides: Mapping[str, Any] | None = None
+    """C1: live values set by hand; the promotion's own values above stay as they were approved."""
+    requested_quantity: Decimal | None = None
+    requested_entry_method: str | None = None
+    requested_entry_value: Decimal | None = None
+    requested_by_user_id: str | None = None
+    proposal_attempts: int | None = None
+    promoted_at: dt.datetime | None = None
+    promoted_by_user_id: str | None = None
+    release_mode: ReleaseMode | None = None
+    release_requested_by_user_id: str | None = None
+    cooldown_until: dt.datetime | None = None
+    drift: Drift | None = None
+    force_exit: bool | None = None
+    exit_intent: ExitIntent | None = None
+    transitions: int = 0
+    history: tuple[HistoryEntry, ...] = ()
+
+
+class PendingProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A proposal that is being made, or that waits for a decision."""
+
+    proposal_id: str
+    state: AssetState
+    requested_at: dt.datetime
+    requested_by_user_id: str
+    expires_at: dt.datetime
+
+
+class ManagedStateContent(msgspec.Struct, frozen=True, kw_only=True):
+    """The managed state: assets that have left frozen, and the proposals that wait."""
+
+    managed_assets: Mapping[str, ManagedAsset] = {}
+    pending_proposals: Mapping[str, PendingProposal] = {}
+
+    def state_of(self, asset: str) -> AssetState:
+        """Return the asset's state; what is not listed is frozen (DR-2, D5)."""
+        entry = self.managed_assets.get(asset)
+        return entry.state if entry is not None else AssetState.FROZEN

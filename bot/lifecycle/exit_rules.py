@@ -1,0 +1,159 @@
+"""Rules of selling: intent before order (R4), and never more than was handed over.
+
+1. An exit order may leave only after its intent is committed, under the lock a pause takes.
+2. `exits: off`, a release that is immediate, and a drift that doubts the quantity let no intent open.
+   SR-15: the bot never sells because of drift; price and regime drift keep the agreed exits (T20).
+3. The quantity promise: what closed intents sold, plus every open one at full size, is at most the
+   approved quantity.
+4. A full exit (or a rest below what the exchange accepts) is T13, T19 or T20; a partial one leaves the
+   state; an intent whose order ended is closed.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from bot.kernel.errors import RefusedError
+from bot.kernel.money import ZERO, text
+from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
+from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, RecordManagedExit
+from bot.lifecycle.documents import (
+    ExitIntent,
+    Exits,
+    ManagedAsset,
+    ManagedStateContent,
+    ReleaseMode,
+)
+from bot.lifecycle.events import EventType
+from bot.lifecycle.states import AssetState
+
+DRIFT_THAT_KEEPS_EXITS = ("price", "regime")
+
+
+def promised_rest(entry: ManagedAsset) -> Decimal:
+    """Return how much may still be sold: approved, less sold, less what is open at full size."""
+    approved = entry.approved_quantity or ZERO
+    in_flight = entry.exit_intent.quantity if entry.exit_intent else ZERO
+    return max(ZERO, approved - (entry.sold_quantity or ZERO) - in_flight)
+
+
+def why_no_exit(entry: ManagedAsset) -> str | None:
+    """Return the reason code for which no new exit order may leave now, or None if one may."""
+    if entry.exit_intent is not None:
+        return "exit_in_flight"
+    match entry.state:
+        case AssetState.MANAGED_ACTIVE:
+            return None
+        case AssetState.MANAGED_PAUSED:
+            return None if entry.exits is not Exits.OFF else "exits_are_off"
+        case AssetState.RELEASE_PENDING:
+            graceful = entry.release_mode is ReleaseMode.GRACEFUL and entry.exits is not Exits.OFF
+            return None if graceful else "exits_are_off"
+        case AssetState.MANAGED_DRIFT_ALERT:
+            keeps = entry.drift is not None and entry.drift.kind in DRIFT_THAT_KEEPS_EXITS
+            return None if keeps else "drift_unresolved"
+        case _:
+            return "transition_not_allowed"
+
+
+def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent) -> Change:
+    """Commit that this order is about to be sent."""
+    entry = entry_of(content, act.asset)
+    code = why_no_exit(entry)
+    if code is not None:
+        raise RefusedError(
+            f"{act.asset}: no exit order may leave now", code=code, why=f"The asset stands at {entry.state}."
+        )
+    rest = promised_rest(entry)
+    if not ZERO < payload.quantity <= rest:
+        raise RefusedError(
+            f"{act.asset}: {text(payload.quantity)} would be sold",
+            code="exit_quantity_exceeds_promise",
+            why=f"{text(rest)} of what was handed over is left.",
+        )
+    intent = ExitIntent(
+        client_order_id=payload.client_order_id,
+        quantity=payload.quantity,
+        reason=payload.reason,
+        trigger_price=payload.trigger_price,
+        opened_at=act.now,
+    )
+    return amend(content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": intent})
+
+
+def close_intent(content: ManagedStateContent, act: Act, payload: CloseExitIntent) -> Change:
+    """The order was refused, was cancelled or never arrived: what it filled counts, the rest is free."""
+    entry, intent = _open_intent_of(content, act, payload.client_order_id)
+    _check_fill(act, intent, payload.filled_quantity)
+    return amend(
+        content,
+        act,
+        EventType.EXIT_INTENT_CLOSED,
+        set_fields={
+            "exit_intent": None,
+            **_booked(entry, payload.filled_quantity, payload.filled_quote),
+            "reason": note(payload.reason_code, payload.text),
+        },
+        data={
+            "client_order_id": payload.client_order_id,
+            "reason_code": payload.reason_code,
+            "text": payload.text,
+            "filled_quantity": payload.filled_quantity,
+        },
+    )
+
+
+def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedExit) -> Change:
+    """T13, T19, T20 on a full exit; else book the fill and stay."""
+    entry, intent = _open_intent_of(content, act, payload.client_order_id)
+    _check_fill(act, intent, payload.filled_quantity)
+    data = msgspec.to_builtins(payload, builtin_types=(Decimal,)) | {"exit_reason": intent.reason.value}
+    if not payload.is_final:
+        progress = msgspec.structs.replace(
+            intent, filled_quantity=payload.filled_quantity, filled_quote=payload.filled_quote
+        )
+        return amend(
+            content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": progress}, data=data
+        )
+    booked = _booked(entry, payload.filled_quantity, payload.filled_quote)
+    rest = (entry.approved_quantity or ZERO) - (booked["sold_quantity"] or ZERO)
+    done = payload.filled_quantity > ZERO and (payload.rest_is_dust or rest <= ZERO)
+    fields: dict[str, Any] = {"exit_intent": None, **booked}
+    if not done:
+        return amend(content, act, EventType.EXIT_INTENT_CLOSED, set_fields=fields, data=data)
+    fields |= {"force_exit": None, "reason": note(f"exit_{intent.reason}", "the agreed exit was filled")}
+    if entry.state is AssetState.RELEASE_PENDING:  # T14 follows: the system's pass completes the release
+        return amend(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
+    return move(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
+
+
+def _open_intent_of(
+    content: ManagedStateContent, act: Act, client_order_id: str
+) -> tuple[ManagedAsset, ExitIntent]:
+    entry = entry_of(content, act.asset)
+    if entry.exit_intent is None or entry.exit_intent.client_order_id != client_order_id:
+        raise RefusedError(
+            f"{act.asset}: there is no open exit intent {client_order_id}",
+            code="no_exit_intent",
+            why=f"Open is {entry.exit_intent.client_order_id if entry.exit_intent else 'none'}.",
+        )
+    return entry, entry.exit_intent
+
+
+def _check_fill(act: Act, intent: ExitIntent, filled: Decimal) -> None:
+    if not ZERO <= filled <= intent.quantity:
+        raise RefusedError(
+            f"{act.asset}: the exchange reports {text(filled)} filled",
+            code="exchange_answer_invalid",
+            why=f"The order was for {text(intent.quantity)}.",
+        )
+
+
+def _booked(entry: ManagedAsset, filled: Decimal, filled_quote: Decimal) -> dict[str, Decimal | None]:
+    if filled == ZERO:
+        return {"sold_quantity": entry.sold_quantity, "sold_quote": entry.sold_quote}
+    return {
+        "sold_quantity": (entry.sold_quantity or ZERO) + filled,
+        "sold_quote": (entry.sold_quote or ZERO) + filled_quote,
+    }

@@ -1,0 +1,199 @@
+"""Rules for a coin in the bot's hands: pause, resume, release, drift, override, forced exit.
+
+1. A pause says what it means: `exits: on` keeps the agreed exits, `off` lets no new order leave (Q-MH-8,
+   C2). It is one step and lowers risk; the same pause again may only turn exits off.
+2. Resume from a drift alert needs `override`; accepting today's facts never raises the quantity (T11).
+3. Release: from active "pause it first"; graceful keeps the agreed exits, immediate sells nothing; T14
+   only with a user's release in the history (DR-11); T15 is a person's decision.
+4. An override keeps stop < reference < target (C1, Q-MH-3).
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from bot.kernel.errors import RefusedError
+from bot.kernel.money import ZERO, text
+from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
+from bot.lifecycle.command_payloads import (
+    CompleteManagedRelease,
+    FlagManagedDrift,
+    ForceManagedExit,
+    OverrideManagedLevels,
+    PauseManagedAsset,
+    ReleaseManagedAsset,
+    ResumeManagedAsset,
+)
+from bot.lifecycle.documents import Drift, Exits, ManagedAsset, ManagedStateContent, ReleaseMode
+from bot.lifecycle.events import EventType
+from bot.lifecycle.states import AssetState, user_of
+from bot.lifecycle.transitions import transition
+
+_LIVE = (AssetState.MANAGED_ACTIVE, AssetState.MANAGED_PAUSED)
+
+
+def pause(content: ManagedStateContent, act: Act, payload: PauseManagedAsset) -> Change:
+    """T07; in a pause, `exits: off` may follow `exits: on` (it lowers risk of a sale further)."""
+    entry = entry_of(content, act.asset)
+    fields: dict[str, Any] = {
+        "exits": payload.exits,
+        "reason": note("paused_by_user", payload.reason or "paused without a reason"),
+    }
+    in_flight = entry.exit_intent.client_order_id if entry.exit_intent else None
+    if entry.state is AssetState.MANAGED_PAUSED and entry.exits is not payload.exits:
+        change = amend(content, act, EventType.ASSET_PAUSED, set_fields=fields)
+    else:
+        change = move(content, act, EventType.ASSET_PAUSED, set_fields=fields)
+    return _with_detail(change, exits=payload.exits.value, order_in_flight=in_flight)
+
+
+def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) -> Change:
+    """T08, or T11 with an override."""
+    entry = entry_of(content, act.asset)
+    transition(entry.state, act.type, act.actor)
+    drifted = entry.drift is not None and not entry.drift.accepted
+    if entry.state is AssetState.MANAGED_DRIFT_ALERT and not payload.override:
+        raise RefusedError(f"{act.asset} stands in a drift alert", code="resume_needs_override")
+    if entry.state is AssetState.MANAGED_PAUSED and drifted and not payload.override:
+        raise RefusedError(f"{act.asset} drifted during the pause", code="drift_unresolved")
+    fields: dict[str, Any] = {"exits": Exits.ON, "reason": note("resumed_by_user", payload.reason)}
+    events = [EventType.ASSET_RESUMED]
+    if drifted:
+        events.insert(0, EventType.OPERATOR_OVERRIDE)
+        fields |= {"drift": None, **_accepted_facts(entry, payload)}
+    return move(content, act, *events, set_fields=fields, data={"reason": payload.reason})
+
+
+def release(content: ManagedStateContent, act: Act, payload: ReleaseManagedAsset) -> Change:
+    """T09, T12: on its way back; T15: after an exit, back to frozen by a person's word."""
+    entry = entry_of(content, act.asset)
+    if entry.state is AssetState.EXIT_EXECUTED:
+        return move(
+            content, act, EventType.ASSET_RELEASED, fresh=True, data={"released_by": user_of(act.actor)}
+        )
+    fields = {"release_mode": payload.mode, "release_requested_by_user_id": user_of(act.actor)}
+    if entry.state is AssetState.RELEASE_PENDING and payload.mode is ReleaseMode.IMMEDIATE:
+        if entry.release_mode is ReleaseMode.IMMEDIATE:
+            raise RefusedError(f"{act.asset} is being released immediately already")
+        return amend(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
+    return move(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
+
+
+def complete_release(content: ManagedStateContent, act: Act, payload: CompleteManagedRelease) -> Change:
+    """T14: nothing of the bot's is left on the coin; DR-11 asks for the user's release."""
+    entry = entry_of(content, act.asset)
+    if entry.state is AssetState.RELEASE_PENDING:
+        if entry.release_requested_by_user_id is None:
+            raise RefusedError(f"{act.asset}: nobody asked for its release", code="release_not_requested")
+        if entry.exit_intent is not None:
+            raise RefusedError(f"{act.asset}: an exit order is still open", code="exit_in_flight")
+    return move(
+        content,
+        act,
+        EventType.ASSET_RELEASED,
+        fresh=True,
+        data={"reason": payload.reason, "released_by": entry.release_requested_by_user_id},
+    )
+
+
+def flag_drift(content: ManagedStateContent, act: Act, payload: FlagManagedDrift) -> Change:
+    """T10; in a pause the drift is recorded and the state stays. One alarm per drift."""
+    entry = entry_of(content, act.asset)
+    drift = Drift(
+        kind=payload.drift_kind,
+        fingerprint=payload.fingerprint,
+        detected_at=act.now,
+        evidence=payload.evidence,
+    )
+    data = {"drift_kind": payload.drift_kind, "evidence": payload.evidence}
+    fields = {"drift": drift, "reason": note(f"drift_{payload.drift_kind}", "reality and record differ")}
+    if entry.state is AssetState.MANAGED_PAUSED:
+        if entry.drift is not None and entry.drift.fingerprint == payload.fingerprint:
+            raise RefusedError(f"{act.asset}: this drift is recorded already", code="transition_not_allowed")
+        return amend(content, act, EventType.DRIFT_DETECTED, set_fields={"drift": drift}, data=data)
+    return move(content, act, EventType.DRIFT_DETECTED, set_fields=fields, data=data)
+
+
+def override_levels(content: ManagedStateContent, act: Act, payload: OverrideManagedLevels) -> Change:
+    """C1: a person sets levels by hand; the event carries the difference."""
+    entry = _live_entry(content, act)
+    names = ("stop_loss", "take_profit", "max_allocation_usdt", "trailing", "dca", "synthetic_entry_value")
+    given = {name: value for name in names if (value := getattr(payload, name)) is not None}
+    if not given:
+        raise RefusedError(f"{act.asset}: the override names no value", code="nothing_to_change")
+    if "synthetic_entry_value" in given:
+        given["synthetic_entry"] = given.pop("synthetic_entry_value")
+    live = {**(entry.overrides or {}), **given}
+    stop = live.get("stop_loss", entry.stop_loss) or ZERO
+    target = live.get("take_profit", entry.take_profit) or ZERO
+    reference = entry.reference_price or ZERO
+    if not ZERO < stop < reference < target:
+        raise RefusedError(
+            f"{act.asset}: stop {text(stop)}, reference {text(reference)}, target {text(target)}"
+            " are not in this order",
+            code="levels_out_of_order",
+        )
+    if given.get("max_allocation_usdt", Decimal(1)) <= ZERO:
+        raise RefusedError(f"{act.asset}: the allocation is not above zero", code="quantity_invalid")
+    events = [EventType.OPERATOR_OVERRIDE]
+    if "synthetic_entry" in given:
+        events.append(EventType.SYNTHETIC_ENTRY_ADJUSTED)
+    old = {name: (entry.overrides or {}).get(name, getattr(entry, name)) for name in given}
+    difference = {name: {"from": old[name], "to": value} for name, value in given.items()}
+    data = {"reason": payload.reason, "difference": difference}
+    return amend(content, act, *events, set_fields={"overrides": live}, data=data, detail=data)
+
+
+def force_exit(content: ManagedStateContent, act: Act, payload: ForceManagedExit) -> Change:
+    """An admin orders the sale of the managed quantity; the loop sends it in its next cycle."""
+    entry = _live_entry(content, act)
+    expected = f"{act.asset}:exit"
+    if payload.confirm != expected:
+        raise RefusedError(
+            f"{act.asset}: the confirmation is wrong",
+            code="confirmation_wrong",
+            why=f"Expected {expected!r} to the letter, got {payload.confirm!r}.",
+        )
+    if entry.state is AssetState.MANAGED_PAUSED and entry.exits is Exits.OFF:
+        raise RefusedError(f"{act.asset} is paused with exits off", code="exits_are_off")
+    return amend(
+        content,
+        act,
+        EventType.OPERATOR_OVERRIDE,
+        set_fields={"force_exit": True, "reason": note("force_exit", payload.reason)},
+        data={"reason": payload.reason, "force_exit": True},
+    )
+
+
+def _accepted_facts(entry: ManagedAsset, payload: ResumeManagedAsset) -> dict[str, Any]:
+    """T11 with `accept: current`: today's facts become the reference, never more than was approved."""
+    if payload.accept is None or entry.drift is None:
+        return {}
+    evidence = entry.drift.evidence
+    fields: dict[str, Any] = {}
+    if (price := _decimal(evidence.get("current_price"))) is not None:
+        fields["reference_price"] = price
+    if isinstance(regime := evidence.get("current_regime"), str):
+        fields["reference_regime"] = regime
+    there = _decimal(evidence.get("current_quantity"))
+    if there is not None and entry.approved_quantity is not None:
+        fields["approved_quantity"] = min(entry.approved_quantity, there + (entry.sold_quantity or ZERO))
+    return fields
+
+
+def _decimal(value: object) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+def _live_entry(content: ManagedStateContent, act: Act) -> ManagedAsset:
+    entry = entry_of(content, act.asset)
+    if entry.state not in _LIVE:
+        raise RefusedError(
+            f"{act.type} is not possible from {entry.state}",
+            why=f"The asset stands at {entry.state}; this needs {' or '.join(_LIVE)}.",
+        )
+    return entry
+
+
+def _with_detail(change: Change, **more: object) -> Change:
+    told = {name: value for name, value in more.items() if value is not None}
+    return Change(content=change.content, events=change.events, detail={**change.detail, **told})

@@ -1,0 +1,1 @@
+"""Gates before an order: each one answers with a named verdict. Pure."""

@@ -1,0 +1,135 @@
+"""The gates that every order passes, in order; the first no ends it.
+
+1. `managed_coin` (`_is_base_unmanaged`): no order ever touches a coin that nobody handed over.
+2. `exits_allowed`: the asset's state and its pause let an exit leave now.
+3. `quantity_promise`: never more than was handed over and is left.
+4. `wallet`: never more than is there, free.
+5. `lot_size`, `minimum_notional`: on the exchange's grid and above its minimum.
+6. `price_sanity`: the price that triggered is one that a market can have.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from bot.execution.orders import OrderRequest, Side
+from bot.kernel.ids import base_of
+from bot.kernel.market import MarketRules, Ticker
+from bot.kernel.money import ZERO, is_on_step, text
+from bot.lifecycle.documents import ManagedStateContent
+from bot.lifecycle.exit_rules import promised_rest, why_no_exit
+from bot.lifecycle.states import IN_THE_BOTS_HANDS
+from bot.risk.verdict import Approved, Denied
+
+_WIDEST_SPREAD = Decimal("0.5")
+
+
+class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gates look at: one snapshot of everything."""
+
+    managed: ManagedStateContent
+    rules: MarketRules
+    ticker: Ticker
+    wallet_free: Decimal | None
+    """Base units; None where the exchange did not tell."""
+
+
+def is_base_unmanaged(managed: ManagedStateContent, asset: str) -> bool:
+    """Say whether the bot must keep its hands off this coin."""
+    return managed.state_of(asset) not in IN_THE_BOTS_HANDS
+
+
+def check_exit(order: OrderRequest, facts: GateFacts) -> Approved[OrderRequest] | Denied:
+    """Let an exit order pass every gate, or say which one it failed at."""
+    passed: list[str] = []
+    for gate in (_managed_coin, _exits_allowed, _quantity_promise, _wallet, _lot_size, _notional, _price):
+        denied = gate(order, facts)
+        if denied is not None:
+            return denied
+        passed.append(gate.__name__.strip("_"))
+    return Approved(order=order, gates=tuple(passed))
+
+
+def _managed_coin(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    asset = base_of(order.symbol)
+    if order.side is Side.SELL and not is_base_unmanaged(facts.managed, asset):
+        return None
+    return Denied(
+        gate="managed_coin",
+        limit="a coin in the bot's hands, sold",
+        actual=f"{order.side} {asset}, {facts.managed.state_of(asset)}",
+        sentence=f"{asset} was not handed over: no order touches it.",
+    )
+
+
+def _exits_allowed(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    entry = facts.managed.managed_assets[base_of(order.symbol)]
+    code = why_no_exit(entry)
+    if code is None:
+        return None
+    return Denied(
+        gate="exits_allowed",
+        limit="exits on, no order in flight",
+        actual=code,
+        sentence=f"No exit order may leave at {entry.state}: {code}.",
+    )
+
+
+def _quantity_promise(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    rest = promised_rest(facts.managed.managed_assets[base_of(order.symbol)])
+    if ZERO < order.quantity <= rest:
+        return None
+    return Denied(
+        gate="quantity_promise",
+        limit=text(rest),
+        actual=text(order.quantity),
+        sentence=f"{text(rest)} of what was handed over is left.",
+    )
+
+
+def _wallet(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    if facts.wallet_free is not None and order.quantity <= facts.wallet_free:
+        return None
+    return Denied(
+        gate="wallet",
+        limit="unknown" if facts.wallet_free is None else text(facts.wallet_free),
+        actual=text(order.quantity),
+        sentence="The wallet's free balance does not cover the order, or is unknown.",
+    )
+
+
+def _lot_size(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    rules = facts.rules
+    if is_on_step(order.quantity, rules.step_size) and order.quantity >= rules.min_quantity:
+        return None
+    return Denied(
+        gate="lot_size",
+        limit=f"step {text(rules.step_size)}, at least {text(rules.min_quantity)}",
+        actual=text(order.quantity),
+        sentence="The quantity is off the exchange's grid or below its minimum.",
+    )
+
+
+def _notional(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    worth = order.quantity * facts.ticker.last
+    if worth >= facts.rules.min_notional:
+        return None
+    return Denied(
+        gate="minimum_notional",
+        limit=text(facts.rules.min_notional),
+        actual=text(worth),
+        sentence="The order is worth less than the exchange accepts.",
+    )
+
+
+def _price(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    ticker = facts.ticker
+    sane = ZERO < ticker.bid <= ticker.ask and abs(ticker.last - ticker.bid) <= ticker.last * _WIDEST_SPREAD
+    if ticker.symbol == order.symbol and sane:
+        return None
+    return Denied(
+        gate="price_sanity",
+        limit=f"0 < bid <= ask, last within {_WIDEST_SPREAD:%} of the bid",
+        actual=f"last {text(ticker.last)}, bid {text(ticker.bid)}, ask {text(ticker.ask)}",
+        sentence="These prices cannot be right, so nothing is sold on them.",
+    )
