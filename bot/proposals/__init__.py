@@ -1,0 +1,1 @@
+"""The proposal engine: measurements of a market become a plan that a person can decide on."""

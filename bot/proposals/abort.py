@@ -1,0 +1,33 @@
+"""How an analysis ends without a proposal: a code, a sentence with the numbers, and what would help."""
+
+import msgspec
+
+from bot.kernel.reasons import reason_for
+
+ABORT_CODES = (
+    "no_balance",
+    "balance_unknown",
+    "market_unavailable",
+    "not_enough_history",
+    "blacklisted",
+    "stablecoin",
+    "price_out_of_filters",
+    "model_version_missing",
+    "strategy_not_allowed",
+    "schema_invalid",
+    "interrupted",
+)
+"""The last two are found around the engine: by the schema check before writing, and by the worker."""
+
+
+class Abort(msgspec.Struct, frozen=True, kw_only=True):
+    """No proposal was made; the asset goes to `proposal_aborted` (T03) with this reason."""
+
+    code: str
+    sentence: str
+    help: str
+
+
+def abort(code: str, sentence: str) -> Abort:
+    """Build an abort whose help comes from the table of reasons."""
+    return Abort(code=code, sentence=sentence, help=reason_for(code).help)
