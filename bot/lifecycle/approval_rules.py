@@ -220,8 +220,8 @@ def _check_levels(act: Act, offer: ProposalOffer, terms: VariantOffer) -> None:
     if terms.max_allocation_usdt <= ZERO or terms.quantity <= ZERO:
         raise RefusedError(f"{act.asset}: quantity or allocation is not above zero", code="quantity_invalid")
     # A coin bought far below the stop is in profit there: only the market's distance can hurt (M3).
-    in_profit_at_stop = offer.synthetic_entry <= terms.stop_loss
-    nearest = offer.reference_price if in_profit_at_stop else min(offer.synthetic_entry, offer.reference_price)
+    entry, reference = offer.synthetic_entry, offer.reference_price
+    nearest = reference if entry <= terms.stop_loss else min(entry, reference)
     distance_pct = (nearest - terms.stop_loss) / nearest * HUNDRED
     if distance_pct < act.policy.min_entry_stop_pct:
         raise RefusedError(

@@ -1,0 +1,110 @@
+"""Handlers of commands that change the baseline (C3, DR-2, DR-7)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bot.commands.handlers.handled import Handled, RingEntry
+from bot.holdings.baseline import BaselineContent, Policy, wallet_signature
+from bot.kernel.errors import RefusedError
+from bot.lifecycle.change import Act
+from bot.lifecycle.command_payloads import ApplyBaselineHoldings, Payload
+from bot.lifecycle.documents import ManagedStateContent
+from bot.lifecycle.events import Event, EventType
+from bot.lifecycle.policy_guard import blocked_assets
+from bot.storage.baseline_writer import write_baseline
+from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE
+from bot.storage.state_store import Transaction
+
+
+class BaselineChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The new baseline with its events."""
+
+    content: BaselineContent
+    events: tuple[Event, ...]
+    detail: Mapping[str, Any] = {}
+
+
+def decide(
+    baseline: BaselineContent, managed: ManagedStateContent, act: Act, payload: Payload
+) -> BaselineChange:
+    """Apply or clear the baseline.
+
+    Raises:
+        RefusedError: `managed_is_never_default` (DR-2), `wallet_signature_mismatch` (DR-7),
+            `policy_change_blocked` (C3), `payload_invalid`.
+    """
+    if isinstance(payload, ApplyBaselineHoldings):
+        return _apply(managed, act, payload)
+    return _clear(baseline, managed, act)
+
+
+def handle(transaction: Transaction, act: Act, payload: Payload, ring_entry: RingEntry | None) -> Handled:
+    """Decide one command on the baseline as it is under the lock, and commit the answer.
+
+    Without `ring_entry` it is tried out and nothing is written; raises as `decide` does.
+    """
+    baseline = transaction.current(BASELINE_HOLDINGS).content
+    change = decide(baseline, transaction.current(MANAGED_STATE).content, act, payload)
+    if ring_entry is None:
+        return Handled(detail=change.detail)
+    result = write_baseline(
+        transaction, change.content, commands=[ring_entry(change.detail)], events=change.events
+    )
+    return Handled(detail=change.detail, result=result)
+
+
+def _apply(managed: ManagedStateContent, act: Act, payload: ApplyBaselineHoldings) -> BaselineChange:
+    try:
+        wanted = msgspec.convert(dict(payload.baseline), BaselineContent)
+    except msgspec.ValidationError as error:
+        raise RefusedError("the baseline does not fit", code="payload_invalid", why=str(error)) from error
+    if wanted.default_policy_for_unlisted is not Policy.FROZEN:
+        raise RefusedError(
+            f"default_policy_for_unlisted is {wanted.default_policy_for_unlisted}",
+            code="managed_is_never_default",
+        )
+    unknown = [
+        name
+        for name, entry in wanted.assets.items()
+        if entry.policy is Policy.MANAGED and name not in managed.managed_assets
+    ]
+    if unknown:  # D4: a start with such a baseline would be refused
+        raise RefusedError(
+            f"{', '.join(unknown)}: the baseline says managed, but nobody handed them over",
+            code="managed_is_never_default",
+        )
+    signature = wallet_signature(wanted.assets, wanted.tradable_quote)
+    if wanted.wallet_signature != signature:
+        raise RefusedError("the baseline's signature does not fit", code="wallet_signature_mismatch")
+    frozen = [name for name, entry in wanted.assets.items() if entry.policy is Policy.FROZEN]
+    _refuse_blocked(managed, frozen, {n for n, e in wanted.assets.items() if e.policy_lifecycle_managed})
+    counts = {"assets": len(wanted.assets), "frozen": len(frozen)}
+    return BaselineChange(
+        content=wanted, events=(_event(EventType.BASELINE_APPLIED, act, counts),), detail=counts
+    )
+
+
+def _clear(baseline: BaselineContent, managed: ManagedStateContent, act: Act) -> BaselineChange:
+    _refuse_blocked(managed, list(managed.managed_assets), set())
+    counts = {"assets": len(baseline.assets)}
+    return BaselineChange(
+        content=BaselineContent(), events=(_event(EventType.BASELINE_CLEARED, act, counts),), detail=counts
+    )
+
+
+def _refuse_blocked(managed: ManagedStateContent, frozen: list[str], lifecycle_managed: set[str]) -> None:
+    blocked = [name for name in blocked_assets(managed, frozen) if name not in lifecycle_managed]
+    if blocked:
+        standing = ", ".join(f"{name} ({managed.state_of(name)})" for name in blocked)
+        raise RefusedError(
+            f"the baseline would freeze {standing}",
+            code="policy_change_blocked",
+            fix=f"Release first: bot release {blocked[0]}. Or capture anew: bot baseline capture marks"
+            " coins in the bot's hands as governed by the lifecycle.",
+        )
+
+
+def _event(event: EventType, act: Act, data: Mapping[str, Any]) -> Event:
+    return Event(type=event, asset="*", actor=act.actor, command_id=act.command_id, data=data)

@@ -1,0 +1,123 @@
+"""The flat table of commands: payload, who may send, which document, how urgent.
+
+A lower priority number is applied first between assets: what lowers risk goes before what raises it.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from bot.kernel.errors import RefusedError
+from bot.lifecycle import command_payloads as p
+from bot.lifecycle.commands import CommandType as C
+from bot.lifecycle.roles import Role, RoleBook, role_of
+from bot.lifecycle.states import ActorKind, actor_kind, user_of
+
+
+class Document(StrEnum):
+    """The one document that a command changes."""
+
+    MANAGED_STATE = "managed_state"
+    BASELINE_HOLDINGS = "baseline_holdings"
+    RUNTIME_CONFIG = "runtime_config"
+
+
+_LOWERS_RISK, _BOOKS, _NORMAL, _RAISES_RISK = 0, 1, 5, 7
+_OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
+_ADMINS = frozenset({Role.ADMIN})
+_NOBODY: frozenset[Role] = frozenset()
+
+
+PayloadType = type[p.Payload]
+
+
+class CommandSpec(NamedTuple):
+    """One row of the table."""
+
+    type: C
+    payload_type: PayloadType
+    actor: ActorKind
+    roles: frozenset[Role]
+    priority: int
+    document: Document = Document.MANAGED_STATE
+    concerns_all: bool = False
+    needs_facts: bool = False
+
+    def check_sender(self, actor: str, users: RoleBook) -> None:
+        """Refuse an actor of the wrong kind, or a user whose role does not allow it.
+
+        Raises:
+            RefusedError: With `role_missing`.
+        """
+        kind = actor_kind(actor)
+        if kind is not self.actor:
+            raise RefusedError(
+                f"{self.type} is not for {actor}",
+                code="role_missing",
+                why=f"It belongs to {self.actor}, not to {kind}.",
+            )
+        if kind is ActorKind.USER:
+            role = role_of(users, user_of(actor))
+            if role not in self.roles:
+                raise RefusedError(
+                    f"{user_of(actor)} may not send {self.type}",
+                    code="role_missing",
+                    why=f"It needs {' or '.join(sorted(self.roles))}; the role is {role or 'none'}.",
+                )
+
+
+_ROWS = (
+    CommandSpec(C.PAUSE_MANAGED_ASSET, p.PauseManagedAsset, ActorKind.USER, _OPERATORS, _LOWERS_RISK),
+    CommandSpec(C.RELEASE_MANAGED_ASSET, p.ReleaseManagedAsset, ActorKind.USER, _OPERATORS, _LOWERS_RISK),
+    CommandSpec(C.REJECT_MANAGED_PROPOSAL, p.RejectManagedProposal, ActorKind.USER, _ADMINS, _LOWERS_RISK),
+    CommandSpec(C.FLAG_MANAGED_DRIFT, p.FlagManagedDrift, ActorKind.BOT, _NOBODY, _LOWERS_RISK),
+    CommandSpec(C.FORCE_MANAGED_EXIT, p.ForceManagedExit, ActorKind.USER, _ADMINS, _LOWERS_RISK),
+    CommandSpec(C.OPEN_EXIT_INTENT, p.OpenExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.CLOSE_EXIT_INTENT, p.CloseExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.RECORD_MANAGED_EXIT, p.RecordManagedExit, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.COMPLETE_MANAGED_RELEASE, p.CompleteManagedRelease, ActorKind.SYSTEM, _NOBODY, _BOOKS),
+    CommandSpec(C.SETTLE_MANAGED_ASSET, p.SettleManagedAsset, ActorKind.SYSTEM, _NOBODY, _BOOKS),
+    CommandSpec(C.EXPIRE_MANAGED_PROPOSAL, p.ExpireManagedProposal, ActorKind.SYSTEM, _NOBODY, _BOOKS),
+    CommandSpec(C.BEGIN_MANAGED_PROPOSAL, p.BeginManagedProposal, ActorKind.BOT, _NOBODY, _NORMAL),
+    CommandSpec(C.COMPLETE_MANAGED_PROPOSAL, p.CompleteManagedProposal, ActorKind.BOT, _NOBODY, _NORMAL),
+    CommandSpec(C.ABORT_MANAGED_PROPOSAL, p.AbortManagedProposal, ActorKind.BOT, _NOBODY, _NORMAL),
+    CommandSpec(C.REQUEST_MANAGED_PROPOSAL, p.RequestManagedProposal, ActorKind.USER, _OPERATORS, _NORMAL),
+    CommandSpec(C.RESUME_MANAGED_ASSET, p.ResumeManagedAsset, ActorKind.USER, _OPERATORS, _RAISES_RISK),
+    CommandSpec(C.OVERRIDE_MANAGED_LEVELS, p.OverrideManagedLevels, ActorKind.USER, _ADMINS, _RAISES_RISK),
+    CommandSpec(
+        C.APPROVE_MANAGED_PROPOSAL,
+        p.ApproveManagedProposal,
+        ActorKind.USER,
+        _ADMINS,
+        _RAISES_RISK,
+        needs_facts=True,
+    ),
+    CommandSpec(
+        C.APPLY_BASELINE_HOLDINGS,
+        p.ApplyBaselineHoldings,
+        ActorKind.USER,
+        _ADMINS,
+        _NORMAL,
+        document=Document.BASELINE_HOLDINGS,
+        concerns_all=True,
+    ),
+    CommandSpec(
+        C.CLEAR_BASELINE_HOLDINGS,
+        p.NoPayload,
+        ActorKind.USER,
+        _ADMINS,
+        _NORMAL,
+        document=Document.BASELINE_HOLDINGS,
+        concerns_all=True,
+    ),
+)
+
+SPECS: dict[C, CommandSpec] = {row.type: row for row in _ROWS}
+"""Every command that can be sent, by type."""
+
+RISK_LOWERING = frozenset(row.type for row in _ROWS if row.priority == _LOWERS_RISK)
+"""Commands that an edge on the bot's host may apply itself when no worker is there."""
+
+
+def spec_of(command_type: C) -> CommandSpec:
+    """Return the row of a command type (KeyError for one that cannot be sent)."""
+    return SPECS[command_type]

@@ -1,0 +1,165 @@
+"""One exit from trigger to booking: gates, intent, order, answer (R4).
+
+1. The intent is committed first, under the lock that a pause takes; refused means that nothing is sent.
+2. The order leaves at most once per intent, by the process that opened it, right after the commit.
+3. An unknown outcome is looked up by its client order id until the exchange tells; it is never sent
+   again. "No such order" is believed only once the request can no longer arrive (its receive window is
+   over); then the intent is closed and the next cycle decides anew.
+4. A refused order closes the intent, alarms, and is tried again with growing pauses.
+"""
+
+import datetime as dt
+from decimal import Decimal
+
+from bot.commands.sender import CommandSender
+from bot.exchange.gateway import OrderGateway
+from bot.execution.orders import Accepted, OrderReport, OrderRequest, OrderType, Rejected, Side, Unknown
+from bot.execution.quantity_promise import is_dust, sellable_quantity
+from bot.kernel.clock import Clock
+from bot.kernel.errors import ExchangeError
+from bot.kernel.ids import IdSource, client_order_id
+from bot.kernel.market import MarketRules
+from bot.kernel.money import ZERO, text
+from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, PaidFee, RecordManagedExit
+from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
+from bot.lifecycle.documents import ExitReason, ManagedAsset
+from bot.risk.order_gates import GateFacts, check_exit
+from bot.risk.verdict import Denied
+from bot.trading.report import Step
+
+_BACKOFF_FIRST_S = 5.0
+_BACKOFF_MAX_S = 300.0
+
+
+class ExitDesk:
+    """Sends exits and follows them; remembers only when a refused one may be tried again."""
+
+    def __init__(
+        self,
+        orders: OrderGateway,
+        sender: CommandSender,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        lineage: str,
+        lookup_settles_after: dt.timedelta,
+    ) -> None:
+        self._orders = orders
+        self._sender = sender
+        self._clock = clock
+        self._ids = ids
+        self._lineage = lineage
+        self._settles_after = lookup_settles_after
+        self._retry_at: dict[str, tuple[float, float]] = {}
+
+    def exit(self, asset: str, reason: ExitReason, entry: ManagedAsset, facts: GateFacts) -> list[Step]:
+        """Sell what was handed over and is left, once."""
+        if self._clock.monotonic() < self._retry_at.get(asset, (0.0, 0.0))[0]:
+            return [
+                Step(asset=asset, what="waiting", sentence="the last try was refused; waiting", alarm=True)
+            ]
+        command_id = self._ids.new_id()
+        order = OrderRequest(
+            client_order_id=client_order_id(lineage=self._lineage, asset=asset, opened_by=command_id),
+            symbol=facts.rules.symbol,
+            side=Side.SELL,
+            order_type=OrderType.MARKET,
+            quantity=sellable_quantity(entry, wallet_free=facts.wallet_free or ZERO, rules=facts.rules),
+        )
+        verdict = check_exit(order, facts)
+        if isinstance(verdict, Denied):
+            data = {"gate": verdict.gate, "limit": verdict.limit, "actual": verdict.actual}
+            return [Step(asset=asset, what="denied", sentence=verdict.sentence, data=data, alarm=True)]
+        intent = OpenExitIntent(
+            client_order_id=order.client_order_id,
+            quantity=order.quantity,
+            reason=reason,
+            trigger_price=facts.ticker.last,
+        )
+        opened = self._sender.send(CommandType.OPEN_EXIT_INTENT, asset, intent, actor="bot", uid=command_id)
+        if opened.state is not CommandState.APPLIED:
+            return [Step(asset=asset, what="intent_refused", sentence=opened.reason)]
+        sent = Step(
+            asset=asset,
+            what="exit_sent",
+            sentence=f"{reason} at {text(facts.ticker.last)}: selling {text(order.quantity)} {asset}",
+            data={"client_order_id": order.client_order_id, "intent_serial": opened.applied_serial},
+        )
+        submission = self._orders.submit(verdict)
+        match submission:
+            case Accepted(report=report):
+                self._retry_at.pop(asset, None)
+                return [sent, self.book(asset, entry, report, facts.rules)]
+            case Rejected(reason=code, text=words):
+                self._back_off(asset)
+                self._close(asset, order.client_order_id, f"rejected_{code}", words)
+                return [sent, Step(asset=asset, what="rejected", sentence=words, alarm=True)]
+            case Unknown(text=words):
+                return [sent, Step(asset=asset, what="unknown", sentence=words, alarm=True)]
+
+    def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> Step | None:
+        """Ask the exchange what became of the open intent, and book it."""
+        intent = entry.exit_intent
+        if intent is None:
+            return None
+        try:
+            report = self._orders.find_order(rules.symbol, intent.client_order_id)
+        except ExchangeError as error:
+            return Step(asset=asset, what="unavailable", sentence=str(error), alarm=True)
+        if report is not None:
+            return self.book(asset, entry, report, rules)
+        if self._clock.now() - intent.opened_at < self._settles_after:
+            return Step(asset=asset, what="unknown", sentence="the order may still arrive; asking again")
+        self._close(asset, intent.client_order_id, "never_arrived", "the exchange has no such order")
+        return Step(asset=asset, what="never_arrived", sentence="the exit order never arrived", alarm=True)
+
+    def book(self, asset: str, entry: ManagedAsset, report: OrderReport, rules: MarketRules) -> Step:
+        """Record what the exit order has filled so far."""
+        rest = (entry.approved_quantity or ZERO) - (entry.sold_quantity or ZERO) - report.filled_quantity
+        price = report.average_price or _trigger(entry) or ZERO
+        payload = RecordManagedExit(
+            client_order_id=report.client_order_id,
+            exchange_order_id=report.exchange_order_id,
+            order_status=report.status.value,
+            is_final=report.status.is_final,
+            filled_quantity=report.filled_quantity,
+            filled_quote=report.filled_quote,
+            fees=tuple(PaidFee(asset=fee.asset, amount=fee.amount) for fee in report.fees),
+            rest_is_dust=is_dust(rest, price, rules),
+        )
+        outcome = self._sender.send(CommandType.RECORD_MANAGED_EXIT, asset, payload, actor="bot")
+        return _booked_step(asset, report, outcome)
+
+    def _close(self, asset: str, order_id: str, code: str, words: str) -> CommandOutcome:
+        payload = CloseExitIntent(client_order_id=order_id, reason_code=code, text=words[:2000])
+        return self._sender.send(CommandType.CLOSE_EXIT_INTENT, asset, payload, actor="bot")
+
+    def _back_off(self, asset: str) -> None:
+        _, last = self._retry_at.get(asset, (0.0, 0.0))
+        pause = min(max(_BACKOFF_FIRST_S, last * 2), _BACKOFF_MAX_S)
+        self._retry_at[asset] = (self._clock.monotonic() + pause, pause)
+
+
+def _trigger(entry: ManagedAsset) -> Decimal | None:
+    return entry.exit_intent.trigger_price if entry.exit_intent is not None else entry.reference_price
+
+
+def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome) -> Step:
+    if outcome.state is not CommandState.APPLIED:
+        return Step(asset=asset, what="booking_refused", sentence=outcome.reason, alarm=True)
+    price = report.average_price
+    data = {
+        "from": outcome.detail.get("from"),
+        "to": outcome.detail.get("to"),
+        "serial": outcome.applied_serial,
+        "filled_quantity": report.filled_quantity,
+        "filled_quote": report.filled_quote,
+    }
+    if report.status.is_final and report.filled_quantity > ZERO and price is not None:
+        sentence = f"sold {text(report.filled_quantity)} {asset} at {price:.8g} on average"
+        return Step(asset=asset, what="exit_filled", sentence=sentence, data=data)
+    if report.status.is_final:
+        sentence = f"the exit order ended as {report.status} without a fill"
+        return Step(asset=asset, what="exit_ended", sentence=sentence, data=data, alarm=True)
+    sentence = f"the exit order is {report.status}, {text(report.filled_quantity)} filled"
+    return Step(asset=asset, what="exit_open", sentence=sentence, data=data)
