@@ -82,6 +82,12 @@ class CommandApplier:
             f"{command.type} for {command.asset} met another writer {_CONFLICT_TRIES} times"
         )
 
+    def stored_outcome(self, command: NewCommand) -> CommandOutcome | None:
+        """Return the outcome of a command that is in the state already, or None."""
+        with self._store.transaction() as transaction:
+            known = transaction.applied(command.uid)
+        return _stored_outcome(command, known) if known is not None else None
+
     def _fetch_facts(self, command: NewCommand, payload: Payload) -> ApprovalFacts | None:
         if not isinstance(payload, ApproveManagedProposal) or self._facts is None:
             return None

@@ -59,7 +59,8 @@ class CommandWorker:
     def _work_on(self, row: CommandRow) -> CommandOutcome:
         attempts = self._queue.count_attempt(row.id, self._name)
         if attempts > ATTEMPTS_MAX:
-            return failed_outcome("attempts_spent", f"{attempts - 1} attempts, the last by {self._name}")
+            spent = failed_outcome("attempts_spent", f"{attempts - 1} attempts, the last by {self._name}")
+            return self._applier.stored_outcome(command_of(row)) or spent
         try:
             return self._applier.apply(command_of(row))
         except StateConflictError as error:

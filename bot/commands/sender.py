@@ -24,9 +24,24 @@ class CommandSender:
         self._booking = threading.Lock()
 
     def send(
-        self, command_type: CommandType, asset: str, payload: Payload, *, actor: str, uid: str | None = None
+        self,
+        command_type: CommandType,
+        asset: str,
+        payload: Payload,
+        *,
+        actor: str,
+        uid: str | None = None,
+        book: bool = True,
     ) -> CommandOutcome:
         """Apply a command of the bot or the system now and return its outcome.
+
+        Args:
+            command_type: What to do.
+            asset: For which asset.
+            payload: Its words.
+            actor: `bot` or `system`.
+            uid: The command's id, where something was derived from it before.
+            book: Write its row now; False where an order must not wait for a database.
 
         Raises:
             StorageError: The state could not be written; nothing was done.
@@ -34,7 +49,8 @@ class CommandSender:
         command = self._maker.make(command_type, asset, payload, actor=actor, uid=uid)
         outcome = self._applier.apply(command)
         self._unbooked.append((command, outcome))
-        self.book_waiting()
+        if book:
+            self.book_waiting()
         return outcome
 
     def book_waiting(self) -> int:

@@ -1,7 +1,7 @@
 """The canonical form of a document: what digests, checksums and hash chains are taken over.
 
 JSON in UTF-8, keys sorted at every level, no white space, times as ISO-8601 with `Z`, decimals as
-JSON numbers with their exact text. Anybody can recompute it with an ordinary JSON library that
+JSON numbers in fixed notation, so that `0.00000001` stays what people read. Anybody can recompute it with an ordinary JSON library that
 keeps the text of numbers.
 """
 
@@ -18,7 +18,7 @@ _ORDERED = msgspec.json.Encoder(decimal_format="number")
 
 def canonical_bytes(value: object) -> bytes:
     """Return the canonical bytes of plain data or of a msgspec Struct."""
-    return _CANONICAL.encode(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+    return _CANONICAL.encode(_fixed(msgspec.to_builtins(value, builtin_types=(Decimal,))))
 
 
 def digest(value: object) -> str:
@@ -33,4 +33,16 @@ def digest_without(document: Mapping[str, Any], key: str) -> str:
 
 def readable_bytes(value: object) -> bytes:
     """Return the document as people read it: given key order, two spaces, newline at the end."""
-    return msgspec.json.format(_ORDERED.encode(value), indent=2) + b"\n"
+    plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
+    return msgspec.json.format(_ORDERED.encode(_fixed(plain)), indent=2) + b"\n"
+
+
+def _fixed(value: Any) -> Any:
+    """Replace decimals whose text would have an exponent by their text in fixed notation."""
+    if isinstance(value, Decimal):
+        return msgspec.Raw(format(value, "f").encode()) if "E" in str(value) else value
+    if isinstance(value, dict):
+        return {key: _fixed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fixed(item) for item in value]
+    return value

@@ -123,11 +123,6 @@ REASONS: dict[str, Reason] = {
         _REFUSED,
     ),
     "nothing_to_change": Reason("Nothing was named that should change.", "bot override --help", _USAGE),
-    "override_not_allowed": Reason(
-        "Only stop, target, allocation, trailing, DCA and entry may be overridden (Q-MH-3).",
-        "Leave the other fields as proposed.",
-        _REFUSED,
-    ),
     "levels_out_of_order": Reason(
         "The stop must lie below the reference price and the target above it.",
         "Correct the levels; bot proposals show ASSET names the reference.",
@@ -193,11 +188,6 @@ REASONS: dict[str, Reason] = {
     "policy_change_blocked": Reason(
         "The baseline would freeze a coin that is being managed (C3).",
         "Release the coin first: bot release ASSET",
-        _REFUSED,
-    ),
-    "baseline_environment_mismatch": Reason(
-        "The baseline document was captured in another environment.",
-        "Capture it here: bot baseline capture",
         _REFUSED,
     ),
     "baseline_not_applied": Reason(
@@ -273,12 +263,6 @@ REASONS: dict[str, Reason] = {
         "The command ended with an unexpected error.", "bot commands show ID", ExitCode.UNEXPECTED
     ),
     "no_such_command": Reason("There is no command with this id.", "bot commands ls", _USAGE),
-    "no_worker": Reason(
-        "The command is queued, but no worker is running.", "bot worker --once", ExitCode.PARTLY_OR_UNKNOWN
-    ),
-    "outcome_pending": Reason(
-        "The command has no outcome yet.", "bot commands show ID", ExitCode.PARTLY_OR_UNKNOWN
-    ),
     # ---- storage ----------------------------------------------------------------------------------
     "home_missing": Reason(
         "There is no managed-holdings home in this folder.", "bot init, or bot --home FOLDER", _FILE

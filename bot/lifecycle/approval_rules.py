@@ -96,26 +96,8 @@ def approve(
         act,
         *events,
         fresh=True,
-        set_fields={
-            "exits": Exits.ON,
-            "current_proposal_id": offer.proposal_id,
-            "proposal_digest": offer.digest,
-            "variant": payload.variant,
-            "approved_quantity": terms.quantity,
-            "reference_price": offer.reference_price,
-            "reference_regime": offer.reference_regime,
-            "atr": offer.atr,
-            "synthetic_entry": offer.synthetic_entry,
-            "synthetic_entry_method": offer.synthetic_entry_method,
-            "stop_loss": terms.stop_loss,
-            "take_profit": terms.take_profit,
-            "trailing": terms.trailing,
-            "dca": terms.dca,
-            "max_allocation_usdt": terms.max_allocation_usdt,
-            "strategy_group": offer.strategy_group,
-            "promoted_at": act.now,
-            "promoted_by_user_id": user,
-        },
+        set_fields=_agreement(offer, terms, payload.variant)
+        | {"promoted_at": act.now, "promoted_by_user_id": user},
         data={
             "proposal_id": offer.proposal_id,
             "proposal_digest": offer.digest,
@@ -127,16 +109,36 @@ def approve(
             "facts_observed_at": iso_z(facts.observed_at),
         },
     )
-    return msgspec.structs.replace(
-        change,
-        detail={
-            **change.detail,
-            "approved_quantity": terms.quantity,
-            "stop_loss": terms.stop_loss,
-            "take_profit": terms.take_profit,
-            "allocation_capped": capped,
-        },
-    )
+    detail = {
+        **change.detail,
+        "approved_quantity": terms.quantity,
+        "stop_loss": terms.stop_loss,
+        "take_profit": terms.take_profit,
+        "allocation_capped": capped,
+    }
+    return msgspec.structs.replace(change, detail=detail)
+
+
+def _agreement(offer: ProposalOffer, terms: VariantOffer, variant: str) -> dict[str, Any]:
+    """Return the fields that say what was agreed."""
+    return {
+        "exits": Exits.ON,
+        "current_proposal_id": offer.proposal_id,
+        "proposal_digest": offer.digest,
+        "variant": variant,
+        "approved_quantity": terms.quantity,
+        "reference_price": offer.reference_price,
+        "reference_regime": offer.reference_regime,
+        "atr": offer.atr,
+        "synthetic_entry": offer.synthetic_entry,
+        "synthetic_entry_method": offer.synthetic_entry_method,
+        "stop_loss": terms.stop_loss,
+        "take_profit": terms.take_profit,
+        "trailing": terms.trailing,
+        "dca": terms.dca,
+        "max_allocation_usdt": terms.max_allocation_usdt,
+        "strategy_group": offer.strategy_group,
+    }
 
 
 def _check_document(

@@ -5,7 +5,9 @@
 3. An unknown outcome is looked up by its client order id until the exchange tells; it is never sent
    again. "No such order" is believed only once the request can no longer arrive (its receive window is
    over); then the intent is closed and the next cycle decides anew.
-4. A refused order closes the intent, alarms, and is tried again with growing pauses.
+4. An order leaves within seconds of its intent or not at all: a process that was held up in between
+   finds its intent closed by another one, and must not sell a second time.
+5. A refused order closes the intent, alarms, and is tried again with growing pauses.
 """
 
 import datetime as dt
@@ -24,11 +26,13 @@ from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, Paid
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
 from bot.lifecycle.documents import ExitReason, ManagedAsset
 from bot.risk.order_gates import GateFacts, check_exit
-from bot.risk.verdict import Denied
+from bot.risk.verdict import Approved, Denied
 from bot.trading.report import Step
 
 _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MAX_S = 300.0
+SEND_WITHIN_S = 5.0
+"""Far shorter than what `lookup_settles_after` waits before an intent counts as never sent."""
 
 
 class ExitDesk:
@@ -58,7 +62,7 @@ class ExitDesk:
             return [
                 Step(asset=asset, what="waiting", sentence="the last try was refused; waiting", alarm=True)
             ]
-        command_id = self._ids.new_id()
+        command_id, began = self._ids.new_id(), self._clock.monotonic()
         order = OrderRequest(
             client_order_id=client_order_id(lineage=self._lineage, asset=asset, opened_by=command_id),
             symbol=facts.rules.symbol,
@@ -76,26 +80,37 @@ class ExitDesk:
             reason=reason,
             trigger_price=facts.ticker.last,
         )
-        opened = self._sender.send(CommandType.OPEN_EXIT_INTENT, asset, intent, actor="bot", uid=command_id)
+        opened = self._sender.send(
+            CommandType.OPEN_EXIT_INTENT, asset, intent, actor="bot", uid=command_id, book=False
+        )
         if opened.state is not CommandState.APPLIED:
             return [Step(asset=asset, what="intent_refused", sentence=opened.reason)]
+        if self._clock.monotonic() - began > SEND_WITHIN_S:
+            sentence = "the intent took too long to commit, so its order was not sent; it will be closed"
+            return [Step(asset=asset, what="held_up", sentence=sentence, alarm=True)]
         sent = Step(
             asset=asset,
             what="exit_sent",
             sentence=f"{reason} at {text(facts.ticker.last)}: selling {text(order.quantity)} {asset}",
             data={"client_order_id": order.client_order_id, "intent_serial": opened.applied_serial},
         )
-        submission = self._orders.submit(verdict)
-        match submission:
+        return [sent, self._submit(asset, entry, verdict, facts.rules)]
+
+    def _submit(
+        self, asset: str, entry: ManagedAsset, approved: Approved[OrderRequest], rules: MarketRules
+    ) -> Step:
+        """Send the order once, and book the answer."""
+        match self._orders.submit(approved):
             case Accepted(report=report):
                 self._retry_at.pop(asset, None)
-                return [sent, self.book(asset, entry, report, facts.rules)]
+                return self.book(asset, entry, report, rules)
             case Rejected(reason=code, text=words):
                 self._back_off(asset)
-                self._close(asset, order.client_order_id, f"rejected_{code}", words)
-                return [sent, Step(asset=asset, what="rejected", sentence=words, alarm=True)]
+                self._close(asset, approved.order.client_order_id, f"rejected_{code}", words)
+                return Step(asset=asset, what="rejected", sentence=words, alarm=True)
             case Unknown(text=words):
-                return [sent, Step(asset=asset, what="unknown", sentence=words, alarm=True)]
+                self._sender.book_waiting()
+                return Step(asset=asset, what="unknown", sentence=words, alarm=True)
 
     def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> Step | None:
         """Ask the exchange what became of the open intent, and book it."""

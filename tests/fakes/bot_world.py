@@ -23,6 +23,7 @@ from bot.kernel.clock import Clock
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.storage.documents import MANAGED_STATE, POSITIONS
+from bot.storage.home import Home
 from bot.trading.report import CycleReport
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.sequential_ids import SequentialIds
@@ -40,6 +41,7 @@ class BotWorld:
         self.box = box
         self.clock = clock
         self.environ = environ
+        self._lives = 0
         self.app = App(root, environ=environ, clock=clock, ids=SequentialIds())
 
     # ---- people -----------------------------------------------------------------------------------
@@ -118,7 +120,8 @@ class BotWorld:
     def restart(self) -> None:
         """Go on with a new process's view: nothing remembered but what is on the disk."""
         self.app.close()
-        ids = SequentialIds(first=1_000_000 + int(self.clock.monotonic() * 1_000) % 1_000_000)
+        self._lives += 1
+        ids = SequentialIds(first=self._lives * 1_000_000)
         self.app = App(self.root, environ=self.environ, clock=self.clock, ids=ids)
 
     # ---- what is ----------------------------------------------------------------------------------
@@ -172,8 +175,6 @@ def bot_world(
 
 def write_box_of(root: Path, box: RunningBox) -> None:
     """Tell a home where its box listens."""
-    from bot.storage.home import Home
-
     write_box(Home(root), msgspec.convert(msgspec.structs.asdict(box.address), BoxConnection))
 
 

@@ -120,7 +120,7 @@ def add_asset(store: StateStore, asset: str, *, quantity: str = "1.5") -> Commit
         return work.commit(MANAGED_STATE, changed, commands=[command], events=[event])
 
 
-def run_and_die(work: Callable[[], None]) -> bool:
+def run_and_die(work: Callable[[], object]) -> bool:
     """Run the work in a process of its own; True if it was killed, False if it came to its end.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The wiring: settings, modes, and the one place that picks adapters and reads the clock."""

@@ -1,0 +1,31 @@
+"""What the process's surroundings say, apart from settings: where, how loud, how plain."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+
+def surroundings() -> Mapping[str, str]:
+    """Return the environment variables of this process."""
+    return os.environ
+
+
+def wants_debug() -> bool:
+    """Say whether `BOT_DEBUG` asks for tracebacks."""
+    return bool(os.environ.get("BOT_DEBUG"))
+
+
+def wants_no_colour() -> bool:
+    """Say whether `NO_COLOR` (no-color.org) asks for output without escape codes."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def default_home() -> Path:
+    """Return the home to use without `--home`: `BOT_HOME`, a folder with `state/`, or the user's own."""
+    if os.environ.get("BOT_HOME"):
+        return Path(os.environ["BOT_HOME"]).expanduser()
+    if (Path.cwd() / "state").is_dir():
+        return Path.cwd()
+    return Path(platformdirs.user_data_dir("managed-holdings", appauthor=False))

@@ -1,0 +1,244 @@
+"""Processes: one pass (`--once`), or a daemon that works until it is told to stop.
+
+Rules of the daemon:
+1. One per home (pid lock); it checks itself each round and stops if its lock was taken away.
+2. Commands, engine and trading loop run in threads of their own: a long proposal holds up nobody.
+3. SIGTERM finishes the commit in hand. A state that cannot be trusted, or a flush that failed, stops
+   everything, because nothing may be decided without the state.
+4. A lock that is held, a full disk, a database or an exchange that does not answer stop nothing: the
+   daemon says so and tries again.
+"""
+
+import contextlib
+import datetime as dt
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from bot import __version__
+from bot.app.wiring import App
+from bot.commands.command_worker import WorkedCommand
+from bot.commands.proposal_maker import ProposalResult
+from bot.kernel.errors import (
+    DatabaseUnavailableError,
+    ExchangeError,
+    LockHeldError,
+    StateConflictError,
+    StateWriteError,
+)
+from bot.lifecycle.commands import CommandState, CommandType
+from bot.lifecycle.states import AssetState
+from bot.storage.documents import MANAGED_STATE
+from bot.storage.files.locks import PidLock
+from bot.storage.heartbeat import Heartbeat, remove_heartbeat, write_heartbeat
+from bot.storage.process_info import start_token, this_process
+from bot.storage.sql.wakeup import CommandWakeup
+from bot.trading.report import CycleReport, Step
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Receives what happens: a short word and its figures."""
+
+
+class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one pass did."""
+
+    scheduled: tuple[Step, ...]
+    commands: tuple[WorkedCommand, ...]
+    proposals: tuple[ProposalResult, ...]
+    cycle: CycleReport | None = None
+
+    @property
+    def has_failures(self) -> bool:
+        """Say whether a command ended as failed."""
+        return any(item.outcome.state is CommandState.FAILED for item in self.commands)
+
+
+def worker_once(app: App) -> OnceReport:
+    """Do what is due, drain the queue including the proposals it asks for, and return.
+
+    Raises:
+        BotError: The state, the database, or the exchange that a proposal needs is not there; what was
+            not reached stays queued or pending.
+    """
+    scheduled = app.scheduler.run_due(app.clock.now())
+    commands = app.worker.drain()
+    proposals: list[ProposalResult] = []
+    if _has_pending(app):
+        proposals = app.engine.make_waiting()
+        commands += app.worker.drain()
+    return OnceReport(scheduled=tuple(scheduled), commands=tuple(commands), proposals=tuple(proposals))
+
+
+def run_once(app: App) -> OnceReport:
+    """The same with one cycle of the trading loop."""
+    app.loop.check_start()
+    report = worker_once(app)
+    cycle = app.loop.run_once(app.clock.now())
+    scheduled = (*report.scheduled, *app.scheduler.run_due(app.clock.now()))
+    return msgspec.structs.replace(report, cycle=cycle, scheduled=scheduled)
+
+
+class Daemon:
+    """`bot run` and `bot worker`."""
+
+    def __init__(self, app: App, *, trades: bool, tell: Tell) -> None:
+        self._app = app
+        self._trades = trades
+        self._tell = tell
+        self._stop = threading.Event()
+        self._engine_due = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop_at: dt.datetime | None = None
+        self._wakeup: CommandWakeup | None = None
+
+    def run(self) -> None:
+        """Work until a signal asks to stop.
+
+        Raises:
+            LockHeldError: Another bot or worker runs in this home.
+            BotError: What ended the work before a signal did.
+        """
+        app = self._app
+        with PidLock(app.home.pid_file) as pid_lock, CommandWakeup(app.home.sql) as wakeup:
+            self._wakeup = wakeup
+            self._prepare()
+            old = {
+                number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+            }
+            threads = [threading.Thread(target=self._guarded, args=(work,)) for work in self._works()]
+            self._beat()
+            self._tell("started", {"what": self._what, "cycle_s": app.settings["trading.cycle_s"]})
+            try:
+                for thread in threads:
+                    thread.start()
+                while not self._stop.wait(0.5):
+                    pid_lock.check()
+                    self._beat()
+            finally:
+                self.stop()
+                for thread in threads:
+                    thread.join()
+                for number, handler in old.items():
+                    signal.signal(number, handler)
+                remove_heartbeat(app.home)
+        self._tell("stopped", {"what": self._what})
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ask every thread to finish what it has in hand and end."""
+        self._stop.set()
+        self._engine_due.set()
+        if self._wakeup is not None:
+            self._wakeup.notify()
+
+    @property
+    def _what(self) -> str:
+        return "run" if self._trades else "worker"
+
+    def _prepare(self) -> None:
+        """Build what the threads share, and refuse a start that must not be (D4, keys, mainnet)."""
+        app = self._app
+        with app.store.transaction(what="start"):
+            pass  # recovery at start, before anything is decided
+        _ = (app.scheduler, app.worker, app.engine)
+        if self._trades:
+            app.loop.check_start()
+
+    def _works(self) -> tuple[Callable[[], None], ...]:
+        works: tuple[Callable[[], None], ...] = (self._work_on_commands, self._work_on_proposals)
+        return (*works, self._trade) if self._trades else works
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - whatever ends one thread ends the process, told once
+            self._failure = self._failure or error
+            self.stop()
+
+    def _work_on_commands(self) -> None:
+        app = self._app
+        while not self._stop.is_set():
+            with self._told_and_tried_again("commands"):
+                app.sender.book_waiting()
+                done = app.worker.drain()
+                for item in done:
+                    self._tell("command", _told(item))
+                if any(item.row.type is CommandType.REQUEST_MANAGED_PROPOSAL for item in done):
+                    self._engine_due.set()
+                if any(item.row.type in _SETTINGS_COMMANDS for item in done):
+                    app.reload_settings()
+                for step in app.scheduler.run_due(app.clock.now()):
+                    self._tell("scheduled", msgspec.structs.asdict(step))
+            if self._wakeup is not None and not self._stop.is_set():
+                self._wakeup.wait(app.settings.seconds("worker.safety_poll_s"))
+
+    def _work_on_proposals(self) -> None:
+        while not self._stop.is_set():
+            with self._told_and_tried_again("proposals"):
+                if _has_pending(self._app):
+                    for result in self._app.engine.make_waiting():
+                        self._tell("proposal", msgspec.structs.asdict(result))
+            self._engine_due.wait(self._app.settings.seconds("worker.safety_poll_s"))
+            self._engine_due.clear()
+
+    def _trade(self) -> None:
+        app = self._app
+        while not self._stop.is_set():
+            with self._told_and_tried_again("trading"):
+                report = app.loop.run_once(app.clock.now())
+                self._loop_at = report.at
+                for step in report.steps:
+                    self._tell("alarm" if step.alarm else "step", msgspec.structs.asdict(step))
+            self._stop.wait(app.settings.seconds("trading.cycle_s"))
+
+    @contextlib.contextmanager
+    def _told_and_tried_again(self, what: str) -> Iterator[None]:
+        """Let what may pass by itself not end the process: say it, and come round again."""
+        try:
+            yield
+        except _PASSING as error:
+            self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
+
+    def _beat(self) -> None:
+        me = this_process(__version__)
+        beat = Heartbeat(
+            pid=me.pid,
+            host=me.host,
+            process_started_at=me.process_started_at,
+            start_token=start_token(me.pid),
+            version=__version__,
+            what=self._what,
+            at=self._app.clock.now(),
+            loop_at=self._loop_at,
+        )
+        write_heartbeat(self._app.home, beat)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+        self._engine_due.set()
+
+
+_PASSING = (LockHeldError, StateConflictError, StateWriteError, DatabaseUnavailableError, ExchangeError)
+_SETTINGS_COMMANDS = (CommandType.APPLY_RUNTIME_CONFIG, CommandType.CLEAR_RUNTIME_CONFIG)
+
+
+def _has_pending(app: App) -> bool:
+    waiting = app.store.read(MANAGED_STATE).content.pending_proposals.values()
+    return any(line.state is AssetState.PROPOSAL_PENDING for line in waiting)
+
+
+def _told(item: WorkedCommand) -> dict[str, Any]:
+    return {
+        "uid": item.row.uid,
+        "type": item.row.type.value,
+        "asset": item.row.asset,
+        "actor": item.row.actor,
+        "state": item.outcome.state.value,
+        "code": item.outcome.code,
+        "reason": item.outcome.reason,
+    }

@@ -1,0 +1,157 @@
+"""Every setting: its name, type, default and meaning. Anything else is an error.
+
+`docs/reference/settings.md` is generated from here. The environment variable of a setting is its name
+in upper case with dots as underscores behind `BOT_`: `trading.cycle_s` is `BOT_TRADING_CYCLE_S`.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from bot.kernel.ids import is_asset
+from bot.kernel.money import ZERO, NotMoneyError, to_decimal
+
+
+class BadValueError(ValueError):
+    """The text or value does not fit the setting; the message says what would."""
+
+
+class Setting(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    default: Any
+    read: Callable[[Any], Any]
+    meaning: str
+    secret: bool = False
+    runtime: bool = True
+    """Whether it may be changed by command in a running home."""
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable's name."""
+        return "BOT_" + self.name.upper().replace(".", "_")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadValueError("expected text")
+    return value
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in allowed:
+            raise BadValueError(f"expected one of {', '.join(allowed)}")
+        return str(value)
+
+    return read
+
+
+def _number(low: str, high: str) -> Callable[[Any], Decimal]:
+    def read(value: Any) -> Decimal:
+        try:
+            number = to_decimal(str(value) if isinstance(value, float) else value)
+        except NotMoneyError as error:
+            raise BadValueError(f"expected a number from {low} to {high}") from error
+        if not Decimal(low) <= number <= Decimal(high):
+            raise BadValueError(f"expected a number from {low} to {high}")
+        return number
+
+    return read
+
+
+def _list(allowed: Callable[[str], bool], what: str) -> Callable[[Any], tuple[str, ...]]:
+    def read(value: Any) -> tuple[str, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+            raise BadValueError(f"expected a list of {what}")
+        names = tuple(item.strip() for item in items if item.strip())
+        wrong = [name for name in names if not allowed(name)]
+        if wrong:
+            raise BadValueError(f"expected {what}, got {wrong[0]!r}")
+        return names
+
+    return read
+
+
+def _amounts(value: Any) -> tuple[tuple[str, Decimal], ...]:
+    items = value.split(",") if isinstance(value, str) else [f"{k}={v}" for k, v in dict(value).items()]
+    found = []
+    for item in items:
+        asset, _, amount = item.partition("=")
+        if not is_asset(asset.strip()):
+            raise BadValueError(f"expected amounts such as SOL=10,USDT=1000, got {item!r}")
+        found.append((asset.strip(), _number("0", "1000000000000")(amount.strip())))
+    return tuple(found)
+
+
+_VARIANTS = ("recommended", "conservative", "aggressive")
+_STRATEGIES = ("t1_core", "t2_pump_dump")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "environment",
+        "sandbox",
+        _text,
+        "Where this home trades: sandbox, paper or testnet. Fixed at bot init.",
+        runtime=False,
+    ),
+    Setting("quote", "USDT", _text, "The coin that prices are in.", runtime=False),
+    Setting(
+        "exchange.rest_url",
+        "",
+        _text,
+        "REST address of the box (sandbox); empty: the one that `bot box serve` wrote into this home.",
+        runtime=False,
+    ),
+    Setting("exchange.ws_url", "", _text, "WebSocket origin of the box (sandbox).", runtime=False),
+    Setting(
+        "exchange.credentials_file",
+        "",
+        _text,
+        "JSON file (mode 0600) with api_key and secret; used where the environment gives none.",
+        runtime=False,
+    ),
+    Setting("exchange.api_key", "", _text, "API key; by environment only.", secret=True, runtime=False),
+    Setting("exchange.secret", "", _text, "API secret; by environment only.", secret=True, runtime=False),
+    Setting("exchange.timeout_s", Decimal(10), _number("0.1", "120"), "How long one request may take."),
+    Setting(
+        "exchange.data_source",
+        "sandbox",
+        _one_of("sandbox", "testnet"),
+        "Where the paper environment takes its public data from.",
+        runtime=False,
+    ),
+    Setting(
+        "paper.opening",
+        (("SOL", Decimal(25)), ("ETH", Decimal(2)), ("USDT", Decimal(5_000))),
+        _amounts,
+        "What the paper account holds at its opening, as SOL=25,USDT=5000.",
+        runtime=False,
+    ),
+    Setting(
+        "exchange.lookup_settles_after_s",
+        Decimal(15),
+        _number("11", "600"),
+        "When 'no such order' is believed after an unknown outcome; longer than the receive window (10 s).",
+    ),
+    Setting("database.url", "", _text, "SQL database of the bus; empty: SQLite in the home.", secret=True, runtime=False),
+    Setting("lifecycle.proposal_ttl_hours", Decimal(168), _number("0.01", "8760"), "Q-MH-1: how long a proposal may be decided."),
+    Setting("lifecycle.variants", _VARIANTS, _list(lambda v: v in _VARIANTS, "variants"), "Q-MH-2: variants that may be approved."),
+    Setting("lifecycle.cooldown_hours", Decimal(24), _number("0", "8760"), "Q-MH-12: rest after a no."),
+    Setting("lifecycle.reengage", "via_frozen", _one_of("via_frozen", "direct"), "Q-MH-9: the way back after an exit."),
+    Setting("lifecycle.min_entry_stop_pct", Decimal(1), _number("1", "50"), "M3: smallest distance from entry to stop, in percent."),
+    Setting("lifecycle.strategies", _STRATEGIES, _list(lambda v: v in _STRATEGIES, "strategy groups"), "Allow-list of strategy groups."),
+    Setting("lifecycle.stale_after_atr", Decimal(1), _number("0.01", "10"), "A proposal is stale once the price moved this many ATR."),
+    Setting("lifecycle.quantity_drift_pct", Decimal(5), _number("0", "50"), "Q-MH-7: allowed difference of quantities, in percent."),
+    Setting("lifecycle.approval_facts_max_age_s", Decimal(60), _number("1", "600"), "How old price and balance may be at an approval."),
+    Setting("risk.investable_capital_usdt", ZERO, _number("0", "1000000000000"), "CAP-1: hard cap for what the bot may buy; 0 = it buys nothing."),
+    Setting("risk.blacklist", (), _list(is_asset, "assets"), "Coins that are never proposed."),
+    Setting("proposals.language", "en", _one_of("en", "de"), "Language of a proposal's explanation."),
+    Setting("trading.cycle_s", Decimal(5), _number("0.05", "3600"), "Pause between two cycles of the trading loop."),
+    Setting("worker.safety_poll_s", Decimal(5), _number("0.05", "60"), "How often the worker looks without being woken."),
+    Setting("cli.wait_s", Decimal(20), _number("0", "600"), "How long a command of the command line waits for its outcome."),
+)  # fmt: skip
+
+BY_NAME: dict[str, Setting] = {row.name: row for row in SETTINGS}

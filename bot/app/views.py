@@ -1,0 +1,235 @@
+"""Read-only answers for every screen, from the files alone: no exchange, no database, no lock."""
+
+import datetime as dt
+import difflib
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from bot.app.core import HomeContext
+from bot.holdings.baseline import BaselineContent
+from bot.kernel.errors import StateFileError, UsageError
+from bot.kernel.ids import pair_of
+from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent
+from bot.lifecycle.states import AWAITING, IN_THE_BOTS_HANDS, MEANING, AssetState
+from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
+from bot.storage.heartbeat import Heartbeat, read_heartbeat
+from bot.storage.proposal_reader import list_proposal_ids, read_proposal
+
+STALE_LOOP_S = 60
+
+
+class HoldingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One coin on the holdings screen; money as exact decimals."""
+
+    asset: str
+    state: AssetState
+    policy: str
+    baseline_quantity: Decimal | None = None
+    approved_quantity: Decimal | None = None
+    position_quantity: Decimal | None = None
+    entry_price: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    exits: str | None = None
+    variant: str | None = None
+    reason: str | None = None
+    order_in_flight: str | None = None
+    unprotected: bool = False
+    """In the bot's hands while no loop runs: nobody watches its stop."""
+
+
+class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first screen."""
+
+    environment: str
+    home: str
+    serial: int
+    baseline_applied: bool
+    worker: dict[str, Any] | None
+    counts: dict[str, int]
+    holdings: tuple[HoldingLine, ...]
+    waiting: tuple[dict[str, Any], ...]
+
+
+def status(context: HomeContext, now: dt.datetime) -> StatusView:
+    """Return what an operator looks at first."""
+    managed = context.store.read(MANAGED_STATE)
+    lines = holdings(context, now)
+    counts: dict[str, int] = {}
+    for line in lines:
+        counts[line.state.value] = counts.get(line.state.value, 0) + 1
+    waiting = tuple(
+        {
+            "asset": asset,
+            "proposal_id": item.proposal_id,
+            "state": item.state.value,
+            "expires_at": item.expires_at,
+        }
+        for asset, item in managed.content.pending_proposals.items()
+    )
+    return StatusView(
+        environment=context.store.environment,
+        home=str(context.home.root),
+        serial=managed.meta.serial,
+        baseline_applied=context.store.read(BASELINE_HOLDINGS).content.is_applied,
+        worker=worker_view(read_heartbeat(context.home), now),
+        counts=counts,
+        holdings=tuple(line for line in lines if line.state is not AssetState.FROZEN),
+        waiting=waiting,
+    )
+
+
+def worker_view(heartbeat: Heartbeat | None, now: dt.datetime) -> dict[str, Any] | None:
+    """Return who works in this home and how old its signs of life are, or None for nobody."""
+    if heartbeat is None or not heartbeat.is_alive:
+        return None
+    loop_age = None if heartbeat.loop_at is None else (now - heartbeat.loop_at).total_seconds()
+    return {
+        "pid": heartbeat.pid,
+        "what": heartbeat.what,
+        "age_s": round(max(0.0, (now - heartbeat.at).total_seconds()), 1),
+        "loop_age_s": None if loop_age is None else round(max(0.0, loop_age), 1),
+    }
+
+
+def holdings(context: HomeContext, now: dt.datetime) -> tuple[HoldingLine, ...]:
+    """Return every coin that the baseline or the managed state knows, sorted by name."""
+    managed = context.store.read(MANAGED_STATE).content
+    baseline = context.store.read(BASELINE_HOLDINGS).content
+    positions = context.store.read(POSITIONS).content.positions
+    guarded = _is_guarded(read_heartbeat(context.home), now)
+    lines = []
+    for asset in sorted({*managed.managed_assets, *baseline.assets}):
+        position = positions.get(pair_of(asset, context.settings["quote"]))
+        line = _line(asset, managed, baseline, guarded=guarded)
+        if position is not None and position.is_open:
+            line = msgspec.structs.replace(
+                line,
+                position_quantity=position.quantity,
+                entry_price=position.entry_price,
+                stop_loss=position.stop_loss,
+                take_profit=position.take_profit,
+            )
+        lines.append(line)
+    return tuple(lines)
+
+
+def holding(context: HomeContext, asset: str) -> tuple[ManagedAsset | None, HoldingLine]:
+    """Return one coin's entry and line.
+
+    Raises:
+        UsageError: `unknown_asset`: neither the baseline nor the managed state knows it.
+    """
+    known = {line.asset: line for line in holdings(context, context.clock.now())}
+    if asset not in known:
+        raise UsageError(
+            f"There is no holding {asset}.",
+            code="unknown_asset",
+            why=did_you_mean(asset, known) or "Neither the baseline nor the managed state knows it.",
+        )
+    entry = context.store.read(MANAGED_STATE).content.managed_assets.get(asset)
+    return entry, known[asset]
+
+
+def proposals(context: HomeContext) -> list[dict[str, Any]]:
+    """Return one line per proposal file, newest first; a damaged file is named, not hidden."""
+    managed = context.store.read(MANAGED_STATE).content
+    lines: list[dict[str, Any]] = []
+    for proposal_id in list_proposal_ids(context.home):
+        try:
+            document = read_proposal(context.home, proposal_id)
+        except StateFileError as error:
+            lines.append({"proposal_id": proposal_id, "asset": "?", "standing": f"DAMAGED: {error.why}"})
+            continue
+        lines.append(
+            {
+                "proposal_id": proposal_id,
+                "asset": document["asset"],
+                "version": document["proposal_version"],
+                "standing": standing(managed, document),
+                "generated_at": document["generated_at"],
+                "expires_at": document["expires_at"],
+                "reference_price": document["risk_recommendation"]["reference_price"],
+                "confidence": document["confidence"]["overall_score"],
+            }
+        )
+    return sorted(lines, key=lambda line: str(line.get("generated_at", "")), reverse=True)
+
+
+def find_proposal(context: HomeContext, reference: str) -> dict[str, Any]:
+    """Return a proposal by asset (its current one), by id, or by a unique prefix of its id.
+
+    Raises:
+        UsageError: `no_such_proposal`, with what was meant perhaps.
+        StateFileError: The file cannot be trusted.
+    """
+    managed = context.store.read(MANAGED_STATE).content
+    entry = managed.managed_assets.get(reference.upper())
+    if entry is not None and entry.current_proposal_id is not None:
+        if entry.state is AssetState.PROPOSAL_PENDING:
+            raise UsageError(
+                f"The proposal for {reference.upper()} is being made.",
+                code="no_such_proposal",
+                fix="Is a worker running? bot worker --once",
+            )
+        return read_proposal(context.home, entry.current_proposal_id)
+    ids = list_proposal_ids(context.home)
+    found = [name for name in ids if name.startswith(reference)] if reference else []
+    if len(found) == 1:
+        return read_proposal(context.home, found[0])
+    why = f"{len(found)} proposals begin so." if found else did_you_mean(reference, ids)
+    raise UsageError(
+        f"There is no proposal {reference}.", code="no_such_proposal", why=why or "No file has this id."
+    )
+
+
+def standing(managed: ManagedStateContent, document: dict[str, Any]) -> str:
+    """Return where a proposal stands: waiting, decided as what, or superseded."""
+    entry = managed.managed_assets.get(document["asset"])
+    if entry is None or entry.current_proposal_id != document["proposal_id"]:
+        return "superseded"
+    if entry.state is AssetState.RISK_PROPOSED:
+        return "waits for a decision"
+    if entry.state in AWAITING:
+        return "being made"
+    if entry.state is AssetState.PROPOSAL_REJECTED:
+        return "rejected"
+    return f"approved as {entry.variant}" if entry.variant else entry.state.value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint for a mistyped name, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def _line(
+    asset: str, managed: ManagedStateContent, baseline: BaselineContent, *, guarded: bool
+) -> HoldingLine:
+    entry = managed.managed_assets.get(asset) or ManagedAsset(state=AssetState.FROZEN)
+    listed = baseline.assets.get(asset)
+    in_hands = entry.state in IN_THE_BOTS_HANDS
+    return HoldingLine(
+        asset=asset,
+        state=entry.state,
+        policy=baseline.policy_of(asset).value,
+        baseline_quantity=listed.quantity if listed is not None else None,
+        approved_quantity=entry.approved_quantity,
+        stop_loss=entry.stop_loss,
+        take_profit=entry.take_profit,
+        entry_price=entry.synthetic_entry,
+        exits=entry.exits.value if entry.exits is not None else None,
+        variant=entry.variant,
+        reason=entry.reason.text if entry.reason is not None else MEANING[entry.state],
+        order_in_flight=entry.exit_intent.client_order_id if entry.exit_intent is not None else None,
+        unprotected=in_hands and (not guarded or entry.exits is Exits.OFF),
+    )
+
+
+def _is_guarded(heartbeat: Heartbeat | None, now: dt.datetime) -> bool:
+    if heartbeat is None or not heartbeat.is_alive or heartbeat.loop_at is None:
+        return False
+    return (now - heartbeat.loop_at).total_seconds() <= STALE_LOOP_S

@@ -1,0 +1,167 @@
+"""All that works on one home. The only place that picks adapters.
+
+Parts are built when first asked for, once, and shared by threads.
+"""
+
+import datetime as dt
+import os
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bot.app.core import HomeContext
+from bot.commands.apply import CommandApplier
+from bot.commands.approval_facts import ExchangeApprovalFacts
+from bot.commands.bus import CommandMaker
+from bot.commands.command_worker import CommandWorker
+from bot.commands.proposal_facts import FactLimits
+from bot.commands.proposal_maker import ProposalMaker
+from bot.commands.sender import CommandSender
+from bot.lifecycle.approval_rules import ApprovalFacts
+from bot.lifecycle.command_payloads import ApproveManagedProposal
+from bot.proposals.policy import ProposalPolicy, VariantName
+from bot.storage.documents import MANAGED_STATE
+from bot.storage.schema_check import product_schemas
+from bot.storage.sql.command_table import CommandTable
+from bot.trading.cycle import LoopSettings, TradingLoop
+from bot.trading.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from bot.exchange.guards import CircuitBreaker
+
+
+class App(HomeContext):
+    """One home with its bus, its engine, its exchange and its loop."""
+
+    @cached_property
+    def _building(self) -> threading.RLock:
+        return threading.RLock()
+
+    @cached_property
+    def queue(self) -> CommandTable:
+        """Return the commands table of this home's lineage."""
+        return CommandTable.open(
+            self.home,
+            clock=self.clock,
+            lineage=self.store.read(MANAGED_STATE).meta.lineage,
+            database_url=self.settings["database.url"] or None,
+        )
+
+    @cached_property
+    def maker(self) -> CommandMaker:
+        """Return what checks and attributes commands."""
+        return CommandMaker(
+            clock=self.clock, ids=self.ids, schemas=product_schemas(), users=self.settings.users
+        )
+
+    @cached_property
+    def applier(self) -> CommandApplier:
+        """Return the one path by which commands reach the state, under the settings of the moment."""
+        return CommandApplier(
+            self.store,
+            clock=self.clock,
+            policy=lambda: self.settings.lifecycle_policy(),  # noqa: PLW0108 - settings may be reloaded
+            users=lambda: self.settings.users,
+            facts=_LazyFacts(self),
+        )
+
+    @cached_property
+    def sender(self) -> CommandSender:
+        """Return how the bot and the system send their own commands."""
+        return CommandSender(self.maker, self.applier, self.queue)
+
+    @cached_property
+    def worker(self) -> CommandWorker:
+        """Return the worker that drains the bus."""
+        return CommandWorker(self.queue, self.applier, name=str(os.getpid()))
+
+    @property
+    def gateway(self) -> "CircuitBreaker":
+        """Return the exchange of this home's environment.
+
+        Raises:
+            BotError: Mainnet, missing keys, or no box was started.
+        """
+        with self._building:
+            return self._gateway
+
+    @cached_property
+    def _gateway(self) -> "CircuitBreaker":
+        from bot.app.modes import build_gateway  # the client takes long to load, few commands need it
+
+        return build_gateway(self.home, self.settings, self.clock)
+
+    @cached_property
+    def engine(self) -> ProposalMaker:
+        """Return the engine's shell over the read-only side of the gateway."""
+        return ProposalMaker(
+            self.store,
+            self.gateway,
+            sender=self.sender,
+            clock=self.clock,
+            ids=self.ids,
+            policy=lambda: self.settings.lifecycle_policy(),  # noqa: PLW0108 - settings may be reloaded
+            proposal_policy=lambda: proposal_policy(self),
+            limits=lambda: fact_limits(self),
+            language=lambda: str(self.settings["proposals.language"]),
+            breaker_state=lambda: self.gateway.state.circuit.value,
+        )
+
+    @cached_property
+    def loop(self) -> TradingLoop:
+        """Return the trading loop."""
+        settles = self.settings.seconds("exchange.lookup_settles_after_s")
+        return TradingLoop(
+            self.store,
+            self.gateway,
+            self.sender,
+            clock=self.clock,
+            ids=self.ids,
+            settings=LoopSettings(
+                quote=self.settings["quote"], lookup_settles_after=dt.timedelta(seconds=settles)
+            ),
+        )
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """Return the system's timed pass."""
+        return Scheduler(self.store, self.sender)
+
+    def close(self) -> None:
+        """Release what was opened."""
+        for name in ("_gateway", "queue"):
+            part = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()
+
+
+class _LazyFacts:
+    """Approval facts over a gateway that is only opened when an approval asks for it."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def facts_for(self, asset: str, payload: ApproveManagedProposal) -> ApprovalFacts:
+        app = self._app
+        source = ExchangeApprovalFacts(
+            app.home, market=app.gateway, balances=app.gateway, clock=app.clock, quote=app.settings["quote"]
+        )
+        return source.facts_for(asset, payload)
+
+
+def proposal_policy(app: App) -> ProposalPolicy:
+    """Return the risk model under this home's settings."""
+    return ProposalPolicy(
+        allowed_variants=tuple(VariantName(name) for name in app.settings["lifecycle.variants"]),
+        min_stop_distance_pct=app.settings["lifecycle.min_entry_stop_pct"],
+    )
+
+
+def fact_limits(app: App) -> FactLimits:
+    """Return the settings that enter a proposal's facts."""
+    return FactLimits(
+        environment=app.settings["environment"],
+        quote=app.settings["quote"],
+        investable_capital_usdt=app.settings["risk.investable_capital_usdt"],
+        blacklist=app.settings["risk.blacklist"],
+    )

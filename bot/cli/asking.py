@@ -1,0 +1,134 @@
+"""Sending a command from the command line, and telling what became of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from bot.app.operations import Answer, dry_run, send
+from bot.app.wiring import App
+from bot.cli.screen import Screen, invocation
+from bot.kernel.errors import BotError
+from bot.kernel.exit_codes import ExitCode
+from bot.kernel.reasons import reason_for
+from bot.lifecycle.command_payloads import Payload
+from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
+
+
+def sending_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--no-wait`, `--dry-run` and `--key`."""
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Only enqueue; print the command's id."),
+        click.option("--dry-run", is_flag=True, help="Run the same rules and change nothing."),
+        click.option("--key", help="Idempotency key: the same key again gives the same answer."),
+    ):
+        function = option(function)
+    return function
+
+
+def app() -> App:
+    """Return the home of this call with all that works on it."""
+    made = App(invocation().home)
+    click.get_current_context().call_on_close(made.close)
+    return made
+
+
+def ask(
+    screen: Screen,
+    home: App,
+    command_type: CommandType,
+    asset: str,
+    payload: Payload | Mapping[str, Any],
+    *,
+    no_wait: bool = False,
+    only_try: bool = False,
+    key: str | None = None,
+    apply_here: bool = False,
+    then: str = "",
+) -> int:
+    """Send one command, print its outcome, and return the exit code."""
+    if only_try:
+        return _tell_dry_run(screen, home, command_type, asset, dry_run(home, command_type, asset, payload))
+    answer = send(
+        home,
+        command_type,
+        asset,
+        payload,
+        wait_s=0 if no_wait else home.settings.seconds("cli.wait_s"),
+        apply_here=apply_here and not no_wait,
+        idempotency_key=key,
+    )
+    return tell(screen, home, answer, no_wait=no_wait, then=then)
+
+
+def tell(screen: Screen, home: App, answer: Answer, *, no_wait: bool = False, then: str = "") -> int:
+    """Print what became of a command and return the exit code."""
+    code = exit_code_of(answer, no_wait=no_wait)
+    if screen.as_json:
+        screen.document("bot-command-1", answer, home)
+        return code
+    outcome = answer.outcome
+    if outcome is None:
+        _tell_queued(screen, answer, no_wait=no_wait)
+        return code
+    if outcome.state is not CommandState.APPLIED:
+        raise refusal(outcome)
+    detail = outcome.detail
+    sequences = ", ".join(f"#{number}" for number in detail.get("audit_sequences", ()))
+    step = f"{detail['from']} -> {detail['to']}" if "from" in detail else "applied"
+    here = " (applied here, no worker needed)" if answer.applied_here else ""
+    audit = f", audit {sequences}" if sequences else ""
+    screen.line(f"{answer.asset}: {step}{here}")
+    screen.line(f"  serial {outcome.applied_serial}{audit}, command {answer.uid[:8]}", style="dim")
+    in_flight = detail.get("order_in_flight")
+    if in_flight:
+        screen.line(f"  an exit order was sent before this: {in_flight}; its fill will be booked")
+    if then:
+        screen.talk(then)
+    return code
+
+
+def exit_code_of(answer: Answer, *, no_wait: bool) -> int:
+    """Return the exit code of an answer."""
+    outcome = answer.outcome
+    if outcome is None:
+        return ExitCode.OK if no_wait else ExitCode.PARTLY_OR_UNKNOWN
+    if outcome.state is CommandState.APPLIED:
+        return ExitCode.OK
+    return reason_for(outcome.code).exit_code
+
+
+def refusal(outcome: CommandOutcome) -> BotError:
+    """Return a command's no as an error in four lines."""
+    detail = outcome.detail
+    return BotError(
+        str(detail.get("what", outcome.reason)),
+        code=outcome.code,
+        why=detail.get("why") or detail.get("evidence"),
+        fix=detail.get("fix"),
+        unchanged="The state is as it was.",
+    )
+
+
+def _tell_queued(screen: Screen, answer: Answer, *, no_wait: bool) -> None:
+    screen.line(f"{answer.asset}: {answer.type} is queued as {answer.uid}")
+    if answer.worker_alive:
+        if not no_wait:
+            screen.talk(f"The worker has not come to it yet. See: bot commands show {answer.uid[:8]}")
+    else:
+        screen.talk("No worker is running. Apply what waits: bot worker --once")
+
+
+def _tell_dry_run(
+    screen: Screen, home: App, command_type: CommandType, asset: str, outcome: CommandOutcome
+) -> int:
+    if screen.as_json:
+        screen.document("bot-dry-run-1", {"type": command_type, "asset": asset, "outcome": outcome}, home)
+    elif outcome.state is CommandState.APPLIED:
+        step = (
+            f"{outcome.detail['from']} -> {outcome.detail['to']}" if "from" in outcome.detail else "applied"
+        )
+        screen.line(f"{asset}: would go {step}; nothing was changed (dry run)")
+    else:
+        raise refusal(outcome)
+    return ExitCode.OK if outcome.state is CommandState.APPLIED else reason_for(outcome.code).exit_code

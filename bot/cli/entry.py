@@ -1,0 +1,134 @@
+"""The top of the command line: global options, exit codes, errors in four lines."""
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from bot import __version__
+from bot.app.environment import default_home, wants_debug
+from bot.cli.lazy import LazyGroup
+from bot.kernel.errors import BotError
+from bot.kernel.exit_codes import ExitCode
+from bot.kernel.reasons import reason_for
+
+_COMMANDS = {
+    "demo": ("bot.cli.demo:demo", "Watch the whole job happen on a market of its own."),
+    "init": ("bot.cli.home:init", "Make a home: folders, settings, first admin."),
+    "status": ("bot.cli.home:status", "What an operator looks at first."),
+    "holdings": ("bot.cli.holdings:holdings", "Your coins and where each of them stands."),
+    "propose": ("bot.cli.proposals:propose", "Ask for a risk proposal for coins you own."),
+    "proposals": ("bot.cli.proposals:proposals", "Read proposals."),
+    "approve": ("bot.cli.decisions:approve", "Hand a coin over by approving one variant."),
+    "reject": ("bot.cli.decisions:reject", "Decline a proposal."),
+    "pause": ("bot.cli.lifecycle:pause", "No new trade; exits on or off."),
+    "resume": ("bot.cli.lifecycle:resume", "Trade again after a pause."),
+    "release": ("bot.cli.lifecycle:release", "Take a coin back; never sells."),
+    "baseline": ("bot.cli.baseline:baseline", "What you held when the bot came."),
+    "run": ("bot.cli.work:run", "Trading loop, command worker and engine in one process."),
+    "worker": ("bot.cli.work:worker", "The same without trading."),
+    "commands": ("bot.cli.commands:commands", "What was asked, and what became of it."),
+    "audit": ("bot.cli.audit:audit", "The log of everything that happened."),
+    "state": ("bot.cli.state:state", "Look after the state files."),
+    "settings": ("bot.cli.settings:settings", "Settings with their origin."),
+    "box": ("bot.cli.box:box", "The exchange in a box."),
+}
+
+
+class Invocation:
+    """What the global options say; one per call of the program."""
+
+    def __init__(self, home: Path | None, *, debug: bool) -> None:
+        self._home = home
+        self.debug = debug
+        self.as_json = False
+
+    @property
+    def home(self) -> Path:
+        """Return the home's folder."""
+        if self._home is not None:
+            return self._home
+        return default_home()
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="First steps: `bot demo`, or `bot init`, `bot box serve`, `bot baseline capture`.",
+)
+@click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), help="The home's folder [BOT_HOME]."
+)
+@click.option("--debug", is_flag=True, help="Show a traceback with an unexpected error.")
+@click.version_option(__version__, prog_name="bot")
+@click.pass_context
+def root(ctx: click.Context, home: Path | None, debug: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Hand single coins you already own to a spot bot, one explicit approval at a time.
+
+    The bot advises, the operator decides: it analyses a coin, writes a proposal, waits for you to
+    approve those exact bytes, and only then tracks and trades it, never more than was handed over.
+    """
+    ctx.obj = Invocation(home, debug=debug or wants_debug())
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every error is four lines on stderr."""
+    as_json = "--json" in arguments
+    debug = "--debug" in arguments or wants_debug()
+    try:
+        result = root.main(args=arguments, prog_name="bot", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("\nInterrupted.", file=sys.stderr)  # noqa: T201 - the edge prints
+        return ExitCode.INTERRUPTED
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "bot"
+        fix = f"{where} --help"
+        return _tell(BotError(error.format_message(), code="usage", fix=fix), as_json=as_json)
+    except click.ClickException as error:
+        return _tell(BotError(error.format_message(), code="usage"), as_json=as_json)
+    except BotError as error:
+        if debug:
+            traceback.print_exc()
+        return _tell(error, as_json=as_json)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader left; nothing more can be said
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the last line of defence tells what it does not know
+        if debug:
+            traceback.print_exc()
+        told = BotError(
+            f"{type(error).__name__}: {error}",
+            code="unexpected",
+            unchanged="Not known: look at bot status and bot commands ls before you repeat it.",
+        )
+        return _tell(told, as_json=as_json)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _tell(error: BotError, *, as_json: bool) -> int:
+    if as_json:
+        body = {
+            "schema": "bot-error-1",
+            "error": {
+                "code": error.code,
+                "what": error.what,
+                "why": error.why,
+                "unchanged": error.unchanged,
+                "fix": error.fix,
+                "exit_code": int(error.exit_code),
+            },
+        }
+        print(json.dumps(body, indent=2))  # noqa: T201 - the edge prints
+    lines = (
+        f"Error: {error.what} [{error.code}]",
+        f"  why:       {error.why}",
+        f"  unchanged: {error.unchanged}",
+        f"  to do:     {error.fix}",
+    )
+    print("\n".join(lines), file=sys.stderr)  # noqa: T201 - the edge prints
+    return int(reason_for(error.code).exit_code)

@@ -1,0 +1,91 @@
+"""`bot holdings ls|show`."""
+
+import click
+
+from bot.app.views import HoldingLine
+from bot.app.views import holding as holding_view
+from bot.app.views import holdings as holdings_view
+from bot.cli.home import row
+from bot.cli.screen import Column, Screen, context, json_option
+from bot.kernel.clock import iso_z
+from bot.lifecycle.documents import ManagedAsset
+
+_COLUMNS = (
+    Column("asset"),
+    Column("state"),
+    Column("exits"),
+    Column("approved", number=True),
+    Column("position", number=True),
+    Column("stop", number=True),
+    Column("target", number=True),
+    Column("at capture", number=True),
+    Column("note"),
+)
+
+
+@click.group()
+def holdings() -> None:
+    """Your coins and where each of them stands."""
+
+
+@holdings.command("ls", epilog="Examples: bot holdings ls · bot holdings ls --json")
+@json_option
+def ls(screen: Screen) -> None:
+    """List every coin that the baseline or the managed state knows."""
+    home = context()
+    lines = holdings_view(home, home.clock.now())
+    if screen.as_json:
+        screen.document("bot-holdings-1", lines, home)
+        return
+    screen.header(home)
+    rows = [[*row(line)[:-1], line.baseline_quantity, row(line)[-1]] for line in lines]
+    screen.table(
+        _COLUMNS, rows, empty="No coins are known yet: bot baseline capture, then bot baseline apply"
+    )
+
+
+@holdings.command("show", epilog="Examples: bot holdings show SOL · bot holdings show SOL --json")
+@click.argument("asset")
+@json_option
+def show(screen: Screen, asset: str) -> None:
+    """Show one coin: what was agreed, what is live, how it got here."""
+    home = context()
+    entry, line = holding_view(home, asset.upper())
+    if screen.as_json:
+        screen.document("bot-holding-1", {"holding": line, "entry": entry}, home)
+        return
+    screen.header(home)
+    _print(screen, entry, line)
+
+
+def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> None:
+    agreed: dict[str, object] = {
+        "asset": line.asset,
+        "state": line.state,
+        "why": line.reason,
+        "policy": line.policy,
+        "at capture": line.baseline_quantity,
+    }
+    if entry is not None and entry.variant is not None:
+        agreed |= {
+            "variant": f"{entry.variant} (proposal {entry.current_proposal_id})",
+            "approved": entry.approved_quantity,
+            "sold": entry.sold_quantity,
+            "exits": entry.exits,
+            "entry": line.entry_price,
+            "reference": entry.reference_price,
+            "stop": line.stop_loss,
+            "target": line.take_profit,
+            "position": line.position_quantity,
+            "promoted": entry.promoted_at,
+            "by": entry.promoted_by_user_id,
+        }
+    screen.pairs(agreed)
+    if line.unprotected:
+        screen.line("! NOT PROTECTED: no loop watches its exits (bot run)", style="bold")
+    if line.order_in_flight:
+        screen.line(f"! an exit order is in flight: {line.order_in_flight}", style="bold")
+    if entry is not None and entry.history:
+        screen.line()
+        for step in entry.history:
+            screen.line(f"{iso_z(step.ts)}  {step.from_state} -> {step.to_state}  by {step.actor}")

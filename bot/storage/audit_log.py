@@ -1,0 +1,260 @@
+"""The append-only log files: the audit of events, and the refusals; both are hash chains.
+
+Rules: 1 the file is appended to, never replaced. 2 Torn bytes at the end are a crash's and are cut,
+but never anything that a document knows as durable. 3 Every append ends with a flush, even of
+nothing: what can be read after a crash may still not be durable. 4 A damaged middle is an error that
+names the line; nobody mends it silently.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+import portalocker
+
+from bot.kernel.errors import (
+    AuditError,
+    LockHeldError,
+    RecoveryNeedsOperatorError,
+    StateUnsureError,
+    StorageError,
+)
+from bot.storage.audit_chain import CHAIN_START, chained, line_for, point_of, read_line
+from bot.storage.documents import AuditPoint
+from bot.storage.files.atomic_file import append_durably, flush_folder, truncate
+from bot.storage.files.file_ops import FileOps
+from bot.storage.files.json_codec import NotStrictJsonError
+
+_BLOCK_BYTES = 64 * 1024
+_FILE_MODE = 0o600
+_LOCK_TIMEOUT_S = 5.0
+
+
+class Tail(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a log: its last whole record, and where that one ends in the file."""
+
+    record: Mapping[str, Any] | None
+    end: int
+    size: int
+    """The file's bytes; more than `end` when something torn follows."""
+
+    @property
+    def point(self) -> AuditPoint:
+        """Return the last record's place in the chain."""
+        return CHAIN_START if self.record is None else point_of(self.record)
+
+
+class VerifyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a walk along the whole chain found."""
+
+    records: int
+    first_bad_line: int | None = None
+    reason: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether every line holds."""
+        return self.first_bad_line is None
+
+
+class AuditLog:
+    """One chain in one file."""
+
+    def __init__(self, path: Path, *, file_ops: FileOps | None = None) -> None:
+        self._path = path
+        self._ops = file_ops or FileOps()
+
+    @property
+    def path(self) -> Path:
+        """Return the file."""
+        return self._path
+
+    def read_tail(self) -> Tail:
+        """Return the last whole record; torn lines after it are skipped, however many."""
+        if not self._path.exists():
+            return Tail(record=None, end=0, size=0)
+        size = self._path.stat().st_size
+        with self._path.open("rb") as file:
+            return _last_record(file, size)
+
+    def append_missing(
+        self, records: Sequence[Mapping[str, Any]], *, durable: AuditPoint
+    ) -> tuple[Tail, int, int]:
+        """Cut a torn end, append the records that are not there yet, flush always (step 10).
+
+        Args:
+            records: Complete records in order; those at or before the log's end are skipped.
+            durable: The newest place that a document knows as durable: never cut.
+
+        Returns:
+            The new tail, how many records were appended, how many bytes were cut.
+
+        Raises:
+            RecoveryNeedsOperatorError: The log is shorter than a document says, or does not fit.
+            StateUnsureError: A write or flush failed.
+        """
+        with self._locked() as file:
+            tail = self.read_tail()
+            if tail.point.sequence < durable.sequence:
+                raise shorter_than_known(self._path, tail.point, durable)
+            missing = [record for record in records if record["sequence"] > tail.point.sequence]
+            check_links(self._path, tail.point, missing)
+            cut = tail.size - tail.end
+            data = b"".join(line_for(record) for record in missing)
+            descriptor = file.fileno()
+            if cut:
+                truncate(self._ops, descriptor, self._path, tail.end)
+            append_durably(self._ops, descriptor, self._path, data)
+        last = missing[-1] if missing else tail.record
+        end = tail.end + len(data)
+        return Tail(record=last, end=end, size=end), len(missing), cut
+
+    def append(self, fields: Mapping[str, Any]) -> int:
+        """Append one record that belongs to no document; returns its sequence (durable)."""
+        tail = self.read_tail()
+        record = chained(fields, tail.point)
+        self.append_missing([record], durable=tail.point)
+        return int(record["sequence"])
+
+    def create(self) -> None:
+        """Make the empty file, durably; one that is there stays."""
+        if not self._path.exists():
+            with contextlib.suppress(FileExistsError):
+                self._ops.close(self._ops.open_new(self._path, _FILE_MODE))
+        flush_folder(self._ops, self._path.parent)
+
+    def records(
+        self,
+        *,
+        from_sequence: int = 1,
+        asset: str | None = None,
+        command_id: str | None = None,
+        type_prefix: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Return the records in order, filtered; a torn end is left out.
+
+        Raises:
+            AuditError: A line in the middle is damaged.
+        """
+        for number, line, is_torn in self._lines():
+            if is_torn:
+                return
+            try:
+                record = read_line(line)
+            except NotStrictJsonError as error:
+                raise AuditError(
+                    f"Line {number} of {self._path} is damaged.",
+                    why=f"{error}.",
+                    unchanged="The lines before it are whole.",
+                ) from error
+            if (
+                record["sequence"] >= from_sequence
+                and asset in {None, record.get("asset")}
+                and command_id in {None, record.get("command_id")}
+                and (type_prefix is None or str(record.get("type", "")).startswith(type_prefix))
+            ):
+                yield record
+
+    def tail(self, count: int) -> tuple[dict[str, Any], ...]:
+        """Return the newest records, oldest first."""
+        return tuple(deque(self.records(), maxlen=count))
+
+    def verify(self) -> VerifyResult:
+        """Walk along the whole chain; a torn last line counts as damage here."""
+        point, count = CHAIN_START, 0
+        for number, line, is_torn in self._lines():
+            if is_torn:
+                return VerifyResult(records=count, first_bad_line=number, reason="the last line is torn")
+            try:
+                record = read_line(line)
+            except NotStrictJsonError as error:
+                return VerifyResult(records=count, first_bad_line=number, reason=str(error))
+            if record["sequence"] != point.sequence + 1 or record.get("prev") != point.hash:
+                reason = f"sequence {record['sequence']} does not follow {point.sequence} in the chain"
+                return VerifyResult(records=count, first_bad_line=number, reason=reason)
+            point, count = point_of(record), count + 1
+        return VerifyResult(records=count)
+
+    def _lines(self) -> Iterator[tuple[int, bytes, bool]]:
+        """Return number, line, and whether it is the last one and lacks its newline."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield number, line, not line.endswith(b"\n")
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        self._make_sure_it_exists()
+        lock = portalocker.Lock(
+            str(self._path),
+            "ab",
+            timeout=_LOCK_TIMEOUT_S,
+            check_interval=0.005,
+            buffering=0,
+            raise_on_release_error=True,
+        )
+        try:
+            file = lock.acquire()
+        except portalocker.exceptions.LockException as error:
+            raise LockHeldError(f"{self._path} is locked by another process.") from error
+        except OSError as error:
+            raise StorageError(
+                f"{self._path} cannot be opened.", why=f"{error.strerror or error}."
+            ) from error
+        try:
+            yield cast("BinaryIO", file)
+        except BaseException:
+            with contextlib.suppress(portalocker.exceptions.LockException, OSError):
+                lock.release()  # the first failure decides what is told
+            raise
+        try:
+            lock.release()
+        except (portalocker.exceptions.LockException, OSError) as error:
+            raise StateUnsureError(f"{self._path} could not be closed.", why=f"{error}.") from error
+
+    def _make_sure_it_exists(self) -> None:
+        if not self._path.exists():
+            self.create()
+
+
+def check_links(path: Path, point: AuditPoint, records: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse records that do not continue the chain."""
+    for record in records:
+        if record["sequence"] != point.sequence + 1 or record["prev"] != point.hash:
+            raise RecoveryNeedsOperatorError(
+                f"{path} ends at record {point.sequence}, and {record['sequence']} does not follow it.",
+                why="A part of the audit log is missing or foreign.",
+            )
+        point = point_of(record)
+
+
+def shorter_than_known(path: Path, found: AuditPoint, durable: AuditPoint) -> RecoveryNeedsOperatorError:
+    """Return the error for a log from which durable records are gone."""
+    return RecoveryNeedsOperatorError(
+        f"{path} is shorter than the state says.",
+        why=f"Its last whole record is {found.sequence}; the state knows {durable.sequence} as durable.",
+    )
+
+
+def _last_record(file: BinaryIO, size: int) -> Tail:
+    """Search backwards, block by block, for the last line that is a whole record."""
+    wanted = min(size, _BLOCK_BYTES)
+    while True:
+        file.seek(size - wanted)
+        block = file.read(wanted)
+        start = size - wanted
+        first = 0 if start == 0 else block.find(b"\n") + 1
+        lines = block[first:].splitlines(keepends=True) if start == 0 or first else []
+        end = start + first + sum(len(line) for line in lines)
+        for line in reversed(lines):
+            with contextlib.suppress(NotStrictJsonError):
+                if line.endswith(b"\n"):
+                    return Tail(record=read_line(line), end=end, size=size)
+            end -= len(line)
+        if start == 0:
+            return Tail(record=None, end=0, size=size)
+        wanted = min(size, wanted * 4)

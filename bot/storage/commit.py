@@ -1,0 +1,192 @@
+"""The one durable write sequence: steps 6 to 10 of storage_and_bus.md §3, in exactly this order.
+
+6 build, validate, encode, decode, compare · 7 temp file, flushed · 8 link to the version's name (the
+commit point), list again, flush the folder · 9 publish · 10 audit. Before 8 a failure leaves the old
+state; after 8 the new state stands, and whatever fails then is redone by the next recovery.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bot.kernel.errors import (
+    RefusedError,
+    StateConflictError,
+    StateFileError,
+    StateUnsureError,
+    StateWriteError,
+    StorageError,
+)
+from bot.lifecycle.events import Event
+from bot.storage.audit_chain import event_records
+from bot.storage.audit_log import Tail
+from bot.storage.documents import (
+    AppliedCommand,
+    AppliedEntry,
+    DocumentKind,
+    DocumentMeta,
+    Snapshot,
+    T,
+    build_document,
+    content_digest,
+    read_document,
+)
+from bot.storage.files.atomic_file import commit_link, discard, flush_folder, publish_replace, write_temp
+from bot.storage.files.json_codec import NotStrictJsonError
+from bot.storage.home import FILE_MODE, FROZEN_FILE_MODE
+from bot.storage.process_info import WriterInfo
+from bot.storage.store_context import StoreContext
+
+APPLIED_KEPT = 200
+"""Commands that a document remembers at least."""
+
+
+class CommitResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commit is known by."""
+
+    serial: int
+    audit_sequences: tuple[int, ...]
+
+
+def build_version(
+    context: StoreContext,
+    kind: DocumentKind[T],
+    content: T,
+    *,
+    before: Snapshot[T] | None,
+    lineage: str,
+    serials: Mapping[str, int],
+    tail: Tail,
+    writer: WriterInfo,
+    commands: Sequence[AppliedCommand],
+    events: Sequence[Event],
+    now: dt.datetime,
+) -> tuple[bytes, Snapshot[T]]:
+    """Build the next version's bytes and prove that a reader gets back what was meant (step 6).
+
+    Raises:
+        StateWriteError: The content does not fit the schema or has no exact JSON form.
+        RefusedError: A command is in the document already (`idempotency_conflict`).
+    """
+    serial = 1 if before is None else before.meta.serial + 1
+    applied, floor = _applied_ring(before, commands, serial)
+    try:
+        records = event_records(
+            events,
+            after=tail.point,
+            at=now,
+            document=kind.name,
+            content_digest=content_digest(content),
+            serials={**serials, kind.name: serial},
+        )
+        meta = DocumentMeta(
+            schema_version=kind.schema_version,
+            environment=context.environment,
+            captured_at=now,
+            lineage=lineage,
+            serial=serial,
+            writer=writer,
+            applied=applied,
+            applied_floor=floor,
+            outbox=records,
+            audit=tail.point,
+        )
+        raw = build_document(kind, content, meta)
+        path = context.version_path(kind, serial)
+        snapshot = read_document(
+            kind, raw, path=path, schemas=context.schemas, environment=context.environment
+        )
+    except (NotStrictJsonError, StateFileError) as error:
+        raise StateWriteError(
+            f"The new {kind.name} was not written, because no reader would accept it.",
+            why=error.why if isinstance(error, StateFileError) else str(error),
+            fix="This is a defect of the program: report it with bot --debug.",
+        ) from error
+    if content_digest(snapshot.content) != content_digest(content):
+        raise StateWriteError(
+            f"The new {kind.name} was not written.",
+            why="Read back, it would not be what was decided.",
+            fix="This is a defect of the program: report it with bot --debug.",
+        )
+    return raw, snapshot
+
+
+def write_version(context: StoreContext, kind: DocumentKind[T], raw: bytes, snapshot: Snapshot[T]) -> Tail:
+    """Make a built version the truth, publish it and tell the audit (steps 7 to 10).
+
+    Raises:
+        StateConflictError: The serial is taken.
+        StateWriteError: The disk refused before the commit point; the old state stands.
+        StateUnsureError: The disk failed at or after it.
+    """
+    _link_version(context, kind, raw, snapshot.meta.serial)
+    try:
+        publish_replace(context.ops, context.home.public(kind.name), raw, FILE_MODE)
+        tail, _, _ = context.audit.append_missing(snapshot.meta.outbox, durable=snapshot.meta.audit)
+    except (StorageError, OSError) as error:
+        raise StateUnsureError(
+            f"{kind.name} was committed as serial {snapshot.meta.serial}, but not told to everyone.",
+            why=f"{error}",
+            unchanged="The commit stands; the next start publishes it and completes the audit.",
+        ) from error
+    context.remember(kind, raw, snapshot)
+    return tail
+
+
+def _link_version(context: StoreContext, kind: DocumentKind[T], raw: bytes, serial: int) -> None:
+    """Steps 7 and 8: after this returns, the version is the truth for ever."""
+    target = context.version_path(kind, serial)
+    temp = write_temp(context.ops, target, raw, FROZEN_FILE_MODE)
+    try:
+        commit_link(context.ops, temp, target)
+    except FileExistsError as error:
+        discard(context.ops, temp)
+        raise _conflict(kind, serial) from error
+    except StateWriteError:
+        discard(context.ops, temp)
+        raise
+    try:
+        present = context.serials(kind)
+        if present[-1] != serial:
+            # Without a predecessor the name was free only because old versions were pruned: it is
+            # nobody's base. With one, others may have built on it already, so it stays.
+            if serial - 1 not in present:
+                context.ops.unlink(target)
+            discard(context.ops, temp)
+            raise _conflict(kind, serial)
+    except OSError as error:
+        raise StateUnsureError(
+            f"{target} was linked, but its folder cannot be read.", why=f"{error.strerror or error}."
+        ) from error
+    flush_folder(context.ops, target.parent)
+    context.durable[kind.name] = serial
+    discard(context.ops, temp)
+
+
+def _applied_ring(
+    before: Snapshot[T] | None, commands: Sequence[AppliedCommand], serial: int
+) -> tuple[dict[str, AppliedEntry], int]:
+    """Return the remembered commands and the floor, the highest serial that lost one."""
+    known = {} if before is None else dict(before.meta.applied)
+    floor = 0 if before is None else before.meta.applied_floor
+    for command in commands:
+        if command.uid in known:
+            raise RefusedError(
+                f"The command {command.uid} is applied already.",
+                code="idempotency_conflict",
+                why=f"It came with serial {known[command.uid].serial}.",
+            )
+        known[command.uid] = AppliedEntry(digest=command.digest, outcome=command.outcome, serial=serial)
+    newest_first = sorted(known.items(), key=lambda item: item[1].serial, reverse=True)
+    kept = [
+        item for index, item in enumerate(newest_first) if index < APPLIED_KEPT or item[1].serial == serial
+    ]
+    dropped = [entry.serial for _, entry in newest_first[len(kept) :]]
+    return dict(reversed(kept)), max([floor, *dropped])
+
+
+def _conflict(kind: DocumentKind[T], serial: int) -> StateConflictError:
+    return StateConflictError(
+        f"Serial {serial} of {kind.name} was taken by another writer.", why="It committed first."
+    )

@@ -1,0 +1,202 @@
+"""The four versioned documents and their envelope.
+
+`{"$schema": …, "_meta": {…}, …content}`: the content's fields stand at the top level; `_meta` says
+which life (`lineage`), which version (`serial`), which commands are in it (`applied`), which audit
+records belong to this very version (`outbox`) and what was durable before (`audit`).
+`checksum` is the SHA-256 of the canonical form of the whole document without itself.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bot.holdings.baseline import BaselineContent
+from bot.holdings.positions import PositionsContent
+from bot.kernel.canonical import digest
+from bot.kernel.errors import StateFileError
+from bot.lifecycle.documents import ManagedStateContent
+from bot.lifecycle.runtime_config import RuntimeConfigContent
+from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode, typed
+from bot.storage.process_info import WriterInfo
+from bot.storage.schema_check import SchemaCheck
+
+T = TypeVar("T")
+
+
+class DocumentKind(msgspec.Struct, Generic[T], frozen=True):
+    """One of the documents: its name, its newest schema version, its content's type."""
+
+    name: str
+    schema_version: str
+    content_type: type[T]
+    meta_fields: tuple[str, ...] = ()
+    """Fields of the content that live in `_meta`."""
+
+
+MANAGED_STATE: DocumentKind[ManagedStateContent] = DocumentKind(
+    "managed_state", "recon-mh-1", ManagedStateContent
+)
+BASELINE_HOLDINGS: DocumentKind[BaselineContent] = DocumentKind(
+    "baseline_holdings", "recon-baseline-1", BaselineContent, ("captured_at", "source", "wallet_signature")
+)
+RUNTIME_CONFIG: DocumentKind[RuntimeConfigContent] = DocumentKind(
+    "runtime_config", "recon-runtime-1", RuntimeConfigContent
+)
+POSITIONS: DocumentKind[PositionsContent] = DocumentKind("positions", "recon-positions-1", PositionsContent)
+
+ALL_KINDS: tuple[DocumentKind[Any], ...] = (MANAGED_STATE, BASELINE_HOLDINGS, RUNTIME_CONFIG, POSITIONS)
+
+
+class AppliedCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that is in a document: its digest, its outcome as JSON, the serial that brought it.
+
+    `serial` is filled in by the commit.
+    """
+
+    uid: str
+    digest: str
+    outcome: Mapping[str, Any]
+    serial: int = 0
+
+
+class AppliedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An applied command as `_meta.applied` keeps it, under its uid."""
+
+    digest: str
+    outcome: Mapping[str, Any]
+    serial: int
+
+
+class AuditPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the audit log: the last record's sequence and hash; 0 and zeros before the first."""
+
+    sequence: int
+    hash: str
+
+
+class DocumentMeta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the store says about one version of a document."""
+
+    schema_version: str
+    environment: str
+    captured_at: dt.datetime | None = None
+    """When this version was made; in the baseline, when the wallet was read."""
+    source: str | None = None
+    wallet_signature: str | None = None
+    lineage: str
+    serial: int
+    writer: WriterInfo
+    applied_floor: int
+    """Commands of serials up to this one may have left the ring."""
+    audit: AuditPoint
+    """What of the audit log was known durable before this commit."""
+    checksum: str = ""
+    applied: Mapping[str, AppliedEntry]
+    outbox: tuple[Mapping[str, Any], ...]
+    """The audit records of this commit, complete."""
+
+
+class Snapshot(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One version of a document, read and checked."""
+
+    content: T
+    meta: DocumentMeta
+
+
+def build_document(kind: DocumentKind[T], content: T, meta: DocumentMeta) -> bytes:
+    """Return the bytes of a version, with its checksum.
+
+    Raises:
+        NotStrictJsonError: The content has no exact JSON form.
+    """
+    fields = content_fields(content)
+    meta_fields = msgspec.to_builtins(meta, builtin_types=(Decimal,))
+    meta_fields.pop("checksum", None)
+    for name in kind.meta_fields:
+        value = fields.pop(name, None)
+        meta_fields.pop(name, None)
+        if value is not None:
+            meta_fields[name] = value
+    document = {"$schema": f"../schemas/{kind.name}.schema.json", "_meta": meta_fields, **fields}
+    # What a reader gets decides: a negative zero, for one, comes back as 0.
+    document = decode_strict(encode(document))
+    document["_meta"] = {**document["_meta"], "checksum": checksum_of(document)}
+    return encode(document)
+
+
+def read_document(
+    kind: DocumentKind[T], raw: bytes, *, path: Path, schemas: SchemaCheck, environment: str | None = None
+) -> Snapshot[T]:
+    """Read one version strictly.
+
+    Raises:
+        StateFileError: Naming the file and what is wrong: JSON, schema version, schema, checksum,
+            environment or a field.
+    """
+    try:
+        document = decode_strict(raw)
+    except NotStrictJsonError as error:
+        raise _invalid(path, f"It is no strict JSON: {error}.") from error
+    meta_fields = document.get("_meta") if isinstance(document, dict) else None
+    if not isinstance(meta_fields, dict):
+        raise _invalid(path, "It has no _meta, so it is no state document.")
+    version = meta_fields.get("schema_version")
+    if version != kind.schema_version:
+        raise _invalid(
+            path, f"Its schema version is {version!r}; this release reads {kind.schema_version!r}."
+        )
+    schemas.check(kind.name, document, path=path, raw=raw)
+    expected = meta_fields.get("checksum")
+    actual = checksum_of(document)
+    if expected != actual:
+        raise _invalid(path, f"Its checksum says {expected!r}, its content gives {actual!r}: it was edited.")
+    return _snapshot(kind, document, path=path, environment=environment)
+
+
+def checksum_of(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a document's canonical form without its own checksum."""
+    meta = {name: value for name, value in document["_meta"].items() if name != "checksum"}
+    return digest({**document, "_meta": meta})
+
+
+def content_digest(content: object) -> str:
+    """Return the digest of the content alone; the audit records it for every serial.
+
+    With it a damaged version can be restored from the other copy, and only from the true one.
+    """
+    return digest(decode_strict(encode(content_fields(content))))
+
+
+def content_fields(content: object) -> dict[str, Any]:
+    """Return the content as plain data, Decimals kept."""
+    fields: dict[str, Any] = msgspec.to_builtins(content, builtin_types=(Decimal,))
+    return fields
+
+
+def _snapshot(
+    kind: DocumentKind[T], document: dict[str, Any], *, path: Path, environment: str | None
+) -> Snapshot[T]:
+    try:
+        meta = typed(document["_meta"], DocumentMeta)
+        fields = {name: value for name, value in document.items() if name not in {"$schema", "_meta"}}
+        for name in kind.meta_fields:
+            if name in document["_meta"]:
+                fields[name] = document["_meta"][name]
+        content = typed(fields, kind.content_type)
+    except NotStrictJsonError as error:
+        raise _invalid(path, f"{error}.") from error
+    if environment is not None and meta.environment != environment:
+        raise StateFileError(
+            f"{path} belongs to the environment {meta.environment}.",
+            why=f"This process runs in {environment}.",
+            fix="Use the home of that environment, or set the environment to match.",
+        )
+    return Snapshot(content=content, meta=meta)
+
+
+def _invalid(path: Path, why: str) -> StateFileError:
+    return StateFileError(f"{path} cannot be trusted.", why=why)

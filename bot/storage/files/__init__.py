@@ -1,0 +1,1 @@
+"""The one place with disk calls: atomic files, strict JSON, locks."""

@@ -1,0 +1,130 @@
+"""Strict JSON: what two readers could understand differently is refused.
+
+Refused: duplicate keys, NaN and Infinity, a byte order mark, bytes that are no UTF-8, numbers whose
+exponent is beyond sense, documents over the size limit. Every number with a point or an exponent
+becomes a `Decimal`; a float never comes into being.
+"""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from bot.kernel.canonical import readable_bytes
+
+SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+"""Far above any honest document; keeps a runaway file from filling the memory."""
+
+_EXPONENT_LIMIT = 100
+
+T = TypeVar("T")
+
+
+class NotStrictJsonError(ValueError):
+    """The bytes are no strict JSON; `line` says where, if known."""
+
+    def __init__(self, why: str, line: int | None = None) -> None:
+        """Keep the reason and the place."""
+        super().__init__(why if line is None else f"line {line}: {why}")
+        self.line = line
+
+
+def decode_strict(data: bytes, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> Any:
+    """Return the plain data of strict JSON.
+
+    Raises:
+        NotStrictJsonError: With the reason and, where known, the line.
+    """
+    if len(data) > limit_bytes:
+        raise NotStrictJsonError(f"{len(data)} bytes are over the limit of {limit_bytes}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_decimal,
+            parse_constant=_refuse_constant,
+        )
+        if b"\\u" in data:
+            readable_bytes(value)  # half of a surrogate pair is no text
+    except json.JSONDecodeError as error:
+        raise NotStrictJsonError(error.msg, error.lineno) from error
+    except UnicodeError as error:
+        raise NotStrictJsonError(f"not UTF-8 text: {error}") from error
+    except RecursionError as error:
+        raise NotStrictJsonError("nested too deeply") from error
+    except NotStrictJsonError:
+        raise
+    except ValueError as error:
+        raise NotStrictJsonError(str(error)) from error
+    return value
+
+
+def encode(value: object) -> bytes:
+    """Return the document as people read it; the inverse of `decode_strict` for plain data.
+
+    Raises:
+        NotStrictJsonError: For what JSON cannot hold exactly, such as a NaN.
+    """
+    try:
+        return readable_bytes(value)
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise NotStrictJsonError(f"the document has no exact JSON form: {error}") from error
+
+
+def plain(value: object) -> Any:
+    """Return the value as the plain data that a reader of its JSON would get.
+
+    A negative zero becomes 0, a time its ISO text, a Struct a dict: what digests are taken over.
+    """
+    return decode_strict(encode(msgspec.to_builtins(value, builtin_types=(Decimal,))))
+
+
+def typed(data: object, type_: type[T]) -> T:
+    """Return plain data as a Struct.
+
+    Raises:
+        NotStrictJsonError: When a field is missing, unknown where forbidden, or of another type.
+    """
+    try:
+        return msgspec.convert(data, type_)
+    except (msgspec.MsgspecError, ValueError, InvalidOperation) as error:
+        raise NotStrictJsonError(str(error)) from error
+
+
+def line_of(data: bytes, json_path: tuple[str | int, ...]) -> int | None:
+    """Return the line on which a path's last key stands, as well as can be told; None if it cannot."""
+    position = 0
+    for key in json_path:
+        if isinstance(key, int):
+            continue
+        found = data.find(json.dumps(key, ensure_ascii=False).encode() + b":", position)
+        if found < 0:
+            return None
+        position = found
+    return data.count(b"\n", 0, position) + 1 if position else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise NotStrictJsonError(f"the key {key!r} stands twice in one object")
+            seen.add(key)
+    return value
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise NotStrictJsonError(f"{text[:40]} is no usable number") from error
+    if abs(number.adjusted()) > _EXPONENT_LIMIT:
+        raise NotStrictJsonError(f"the exponent of {text[:40]} is beyond sense")
+    return number
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise NotStrictJsonError(f"{text} is no number")

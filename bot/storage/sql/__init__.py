@@ -1,0 +1,1 @@
+"""The commands database: engine, tables, command table, wake-up. SQLAlchemy is imported here alone."""

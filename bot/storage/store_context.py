@@ -1,0 +1,75 @@
+"""What reading, recovery and commit share: the home, the disk calls, the schemas, the logs."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bot.kernel.clock import Clock
+from bot.storage.audit_log import AuditLog
+from bot.storage.documents import DocumentKind, Snapshot, T, read_document
+from bot.storage.files.file_ops import FileOps
+from bot.storage.home import Home
+from bot.storage.schema_check import SchemaCheck
+
+_VERSION_NAME = re.compile(r"([0-9]{8,})\.json")
+
+
+class StoreContext:
+    """The means of one store; `seen` and `durable` only save work, they never decide anything."""
+
+    def __init__(
+        self, home: Home, *, clock: Clock, environment: str, file_ops: FileOps, schemas: SchemaCheck
+    ) -> None:
+        self.home = home
+        self.clock = clock
+        self.environment = environment
+        self.ops = file_ops
+        self.schemas = schemas
+        self.audit = AuditLog(home.audit_log, file_ops=file_ops)
+        self.refusals = AuditLog(home.refusals_log, file_ops=file_ops)
+        self.durable: dict[str, int] = {}
+        """Per document, the serial whose name this process itself has flushed."""
+        self._seen: dict[str, tuple[bytes, Snapshot[Any]]] = {}
+
+    def version_path(self, kind: DocumentKind[T], serial: int) -> Path:
+        """Return the file of one version."""
+        return self.home.versions(kind.name) / f"{serial:08d}.json"
+
+    def serials(self, kind: DocumentKind[T]) -> list[int]:
+        """Return the serials of a document's versions, lowest first."""
+        folder = self.home.versions(kind.name)
+        if not folder.is_dir():
+            return []
+        with os.scandir(folder) as entries:
+            return serials_among(entry.name for entry in entries)
+
+    def snapshot(self, kind: DocumentKind[T], raw: bytes, path: Path) -> Snapshot[T]:
+        """Read a version strictly; bytes that were read before are not read again.
+
+        Raises:
+            StateFileError: As `read_document`.
+        """
+        seen = self._seen.get(kind.name)
+        if seen is not None and seen[0] == raw:
+            return seen[1]
+        return read_document(kind, raw, path=path, schemas=self.schemas, environment=self.environment)
+
+    def remember(self, kind: DocumentKind[T], raw: bytes, snapshot: Snapshot[T]) -> None:
+        """Keep the newest version's bytes with what they say."""
+        self._seen[kind.name] = (raw, snapshot)
+
+
+def serials_among(names: Iterable[str]) -> list[int]:
+    """Return the serials that file names stand for, lowest first; other names are nobody's."""
+    matches = (_VERSION_NAME.fullmatch(name) for name in names)
+    return sorted(int(match.group(1)) for match in matches if match)
+
+
+def bytes_or_none(path: Path) -> bytes | None:
+    """Return a file's bytes, or None if there is no file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
