@@ -1,7 +1,7 @@
 """One home with its settings, its people and its state: the light part, enough for every screen."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bot.storage.documents import RUNTIME_CONFIG
 from bot.storage.home import Home, check_home
 from bot.storage.private_files import read_toml
 from bot.storage.process_info import this_process
+from bot.storage.reports import Alarm
 from bot.storage.state_store import StateStore
 
 
@@ -32,10 +33,12 @@ class HomeContext:
         flags: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        on_alarm: Callable[[Alarm], None] | None = None,
     ) -> None:
         self.home = Home(root.resolve())
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds()
+        self.on_alarm = on_alarm
         self._environ = surroundings() if environ is None else environ
         self._flags = flags or {}
 
@@ -105,4 +108,9 @@ class HomeContext:
             ids=self.ids,
             writer=this_process(__version__),
             environment=environment,
+            on_alarm=self._alarm,
         )
+
+    def _alarm(self, alarm: Alarm) -> None:
+        if self.on_alarm is not None:
+            self.on_alarm(alarm)

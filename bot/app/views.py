@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bot.app.core import HomeContext
-from bot.holdings.baseline import BaselineContent
+from bot.holdings.baseline import BaselineContent, Policy
 from bot.kernel.errors import StateFileError, UsageError
 from bot.kernel.ids import pair_of
 from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent
@@ -223,10 +223,18 @@ def _line(
         entry_price=entry.synthetic_entry,
         exits=entry.exits.value if entry.exits is not None else None,
         variant=entry.variant,
-        reason=entry.reason.text if entry.reason is not None else MEANING[entry.state],
+        reason=_why(entry, baseline.policy_of(asset)),
         order_in_flight=entry.exit_intent.client_order_id if entry.exit_intent is not None else None,
         unprotected=in_hands and (not guarded or entry.exits is Exits.OFF),
     )
+
+
+def _why(entry: ManagedAsset, policy: Policy) -> str:
+    if entry.reason is not None:
+        return entry.reason.text
+    if entry.state is AssetState.FROZEN and policy is Policy.TRADABLE_QUOTE:
+        return "the coin that prices are in"
+    return MEANING[entry.state]
 
 
 def _is_guarded(heartbeat: Heartbeat | None, now: dt.datetime) -> bool:

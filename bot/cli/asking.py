@@ -13,6 +13,7 @@ from bot.kernel.exit_codes import ExitCode
 from bot.kernel.reasons import reason_for
 from bot.lifecycle.command_payloads import Payload
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
+from bot.storage.reports import Alarm
 
 
 def sending_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,9 +29,15 @@ def sending_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def app() -> App:
     """Return the home of this call with all that works on it."""
-    made = App(invocation().home)
+    made = App(invocation().home, on_alarm=tell_alarm)
     click.get_current_context().call_on_close(made.close)
     return made
+
+
+def tell_alarm(alarm: Alarm) -> None:
+    """Say on standard error what a recovery found odd."""
+    kept = f" It is kept at {alarm.kept_at}." if alarm.kept_at is not None else ""
+    click.echo(f"! ALARM {alarm.code}: {alarm.path}: {alarm.what}{kept}", err=True)
 
 
 def ask(

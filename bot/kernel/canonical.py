@@ -1,8 +1,8 @@
 """The canonical form of a document: what digests, checksums and hash chains are taken over.
 
 JSON in UTF-8, keys sorted at every level, no white space, times as ISO-8601 with `Z`, decimals as
-JSON numbers in fixed notation, so that `0.00000001` stays what people read. Anybody can recompute it with an ordinary JSON library that
-keeps the text of numbers.
+JSON numbers in fixed notation, so that `0.00000001` stays what people read. Anybody can recompute it with
+an ordinary JSON library that keeps the text of numbers.
 """
 
 import hashlib

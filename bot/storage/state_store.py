@@ -6,7 +6,7 @@ it returns. 4 After a failed flush the store does nothing any more: the process 
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from bot.kernel.clock import Clock
@@ -16,19 +16,24 @@ from bot.lifecycle.events import Event, EventType
 from bot.storage.audit_chain import RefusalRecord
 from bot.storage.audit_log import AuditLog
 from bot.storage.commit import CommitResult, build_version, write_version
-from bot.storage.documents import ALL_KINDS, AppliedCommand, DocumentKind, Snapshot, T
+from bot.storage.documents import ALL_KINDS, MANAGED_STATE, AppliedCommand, DocumentKind, Snapshot, T
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import plain
 from bot.storage.files.locks import hold
 from bot.storage.home import Home
 from bot.storage.process_info import WriterInfo
 from bot.storage.recovery import Recovered, recover
-from bot.storage.reports import Finding, RecoveryReport
+from bot.storage.reports import Alarm, AlarmCode, Finding, RecoveryReport
 from bot.storage.schema_check import SchemaCheck, product_schemas
 from bot.storage.state_check import check_home_files
 from bot.storage.store_context import StoreContext
 
 _LOCK_TIMEOUT_S = 10.0
+_ALARM_EVENTS = {
+    AlarmCode.PUBLIC_FILE_REPLACED: EventType.STATE_QUARANTINED,
+    AlarmCode.PUBLIC_FILE_MISSING: EventType.STATE_HEALED,
+    AlarmCode.VERSION_RESTORED: EventType.STATE_HEALED,
+}
 
 __all__ = ["AppliedCommand", "CommitResult", "RefusalRecord", "StateStore", "Transaction"]
 
@@ -46,8 +51,10 @@ class StateStore:
         environment: str,
         file_ops: FileOps | None = None,
         schemas: SchemaCheck | None = None,
+        on_alarm: Callable[[Alarm], None] | None = None,
     ) -> None:
         self.home = home
+        self._on_alarm = on_alarm
         self._clock = clock
         self._ids = ids
         self._writer = writer
@@ -129,6 +136,9 @@ class StateStore:
             work = Transaction(
                 self._context, self._writer, found, next(iter(found.snapshots.values())).meta.lineage
             )
+            if found.report.alarms:
+                work.record_alarms()
+                self._tell(found.report.alarms)
             try:
                 yield work
             finally:
@@ -145,6 +155,11 @@ class StateStore:
             raise StateFileError(
                 f"{error.filename or self.home.root} cannot be read.", why=f"{error.strerror or error}."
             ) from error
+
+    def _tell(self, alarms: Sequence[Alarm]) -> None:
+        if self._on_alarm is not None:
+            for alarm in alarms:
+                self._on_alarm(alarm)
 
     @contextlib.contextmanager
     def _locked(self, what: str, timeout_s: float) -> Iterator[None]:
@@ -222,6 +237,25 @@ class Transaction:
         """
         self._must_be_open()
         return self._context.refusals.append(plain(refusal))
+
+    def record_alarms(self) -> None:
+        """Put what the recovery found odd into the audit log: one commit without a change."""
+        events = tuple(
+            Event(
+                type=_ALARM_EVENTS[alarm.code],
+                asset="*",
+                actor="system",
+                command_id="",
+                data={
+                    "document": alarm.document,
+                    "what": alarm.what,
+                    "path": str(alarm.path),
+                    "kept_at": str(alarm.kept_at) if alarm.kept_at is not None else None,
+                },
+            )
+            for alarm in self._found.report.alarms
+        )
+        self._commit(MANAGED_STATE, self.current(MANAGED_STATE).content, (), events)
 
     def create(self, kind: DocumentKind[T]) -> None:
         """Make a document's first version, empty."""

@@ -115,9 +115,9 @@ def test_a_damaged_newest_version_is_restored_from_the_public_file(store: StateS
 
 
 def test_every_flipped_bit_of_the_newest_version_is_noticed(store: StateStore) -> None:
-    path = _version(store, 4)
-    whole = path.read_bytes()
-    for position in range(0, len(whole), 97):
+    for position in range(0, _version(store, 4).stat().st_size, 97):
+        path = _version(store, store.read(MANAGED_STATE).meta.serial)  # each alarm is a version of its own
+        whole = path.read_bytes()
         _damage(path, whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
         with open_store(store.home.root).transaction() as work:
             assert [alarm.code for alarm in work.recovery.alarms] == [AlarmCode.VERSION_RESTORED]
@@ -134,7 +134,16 @@ def test_an_emptied_backup_folder_is_healed_by_the_public_file_and_work_goes_on(
         path.unlink()
     assert [alarm.code for alarm in _alarms(store)] == [AlarmCode.VERSION_RESTORED]
     add_asset(store, "DOGE")
-    assert store.read(MANAGED_STATE).meta.serial == 5
+    assert store.read(MANAGED_STATE).meta.serial == 6  # the alarm is audited by a commit of its own
+    assert store.audit.tail(2)[0]["type"] == "state.healed"
+
+
+def test_a_hand_edit_is_set_aside_and_told_to_the_audit(store: StateStore) -> None:
+    store.home.managed_state.write_bytes(store.home.managed_state.read_bytes().replace(b"frozen", b"frozem"))
+    alarms = _alarms(store)
+    record = store.audit.tail(1)[0]
+    assert record["type"] == "state.quarantined"
+    assert record["data"]["kept_at"] == str(alarms[0].kept_at)
 
 
 def test_a_torn_audit_is_completed_from_the_outbox(store: StateStore) -> None:
