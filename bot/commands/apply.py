@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bot.commands.bus import parse_payload
-from bot.commands.handlers import baseline_handlers, managed_handlers
+from bot.commands.handlers import baseline_handlers, managed_handlers, restore_handlers
 from bot.commands.registry import Document, spec_of
 from bot.kernel.canonical import digest
 from bot.kernel.clock import Clock
@@ -20,7 +20,12 @@ from bot.kernel.errors import BotError, RefusedError, StateConflictError
 from bot.kernel.reasons import reason_for
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.change import Act
-from bot.lifecycle.command_payloads import ApproveManagedProposal, Payload
+from bot.lifecycle.command_payloads import (
+    AdoptManagedState,
+    ApproveManagedProposal,
+    Payload,
+    RestoreManagedState,
+)
 from bot.lifecycle.commands import CommandOutcome, CommandState, NewCommand
 from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.roles import RoleBook
@@ -69,7 +74,7 @@ class CommandApplier:
         """
         try:
             payload = parse_payload(command.type, command.payload)
-            spec_of(command.type).check_sender(command.actor, self._users())
+            spec_of(command.type).check_sender(command.actor, self._users(), command.payload)
             facts = self._fetch_facts(command, payload)
         except BotError as error:
             return self._refuse(command, error, dry_run=dry_run)
@@ -132,6 +137,8 @@ class CommandApplier:
         ring_entry = None if dry_run else remember
         if spec_of(command.type).document is Document.BASELINE_HOLDINGS:
             handled = baseline_handlers.handle(transaction, act, payload, ring_entry)
+        elif isinstance(payload, RestoreManagedState | AdoptManagedState):
+            handled = restore_handlers.handle(transaction, act, payload, ring_entry)
         else:
             handled = managed_handlers.handle(transaction, act, payload, facts, ring_entry)
         outcome = _applied(handled.detail)

@@ -94,16 +94,16 @@ class CommandMaker:
         if command_type not in SPECS:
             raise UsageError(f"there is no command {command_type!r}", code="unknown_command")
         spec = spec_of(CommandType(command_type))
-        if not (is_asset(asset) or (asset == ALL_ASSETS and spec.concerns_all)):
-            raise UsageError(
-                f"{asset!r} is no asset", code="usage", why="Expected upper-case letters and digits, as SOL."
-            )
-        spec.check_sender(actor, self._users)
+        if spec.concerns_all and asset != ALL_ASSETS:
+            raise UsageError(f"{spec.type} concerns all, not {asset!r}", why=f"Expected {ALL_ASSETS!r}.")
+        if not (spec.concerns_all or is_asset(asset)):
+            raise UsageError(f"{asset!r} is no asset", why="Expected upper-case letters and digits, as SOL.")
         plain = (
             msgspec.to_builtins(payload, builtin_types=(Decimal,))
             if isinstance(payload, Payload)
             else dict(payload)
         )
+        spec.check_sender(actor, self._users, plain)
         self._check_payload(spec.type, plain)
         uid = uid or self._ids.new_id()
         return NewCommand(

@@ -48,6 +48,8 @@ class CommandWorker:
         while rows := self._waiting(asset):
             for row in rows:
                 outcome = self._work_on(row)
+                if outcome is None:
+                    continue
                 self._queue.finish(row.uid, outcome)
                 done.append(WorkedCommand(row=row, outcome=outcome))
         return done
@@ -56,9 +58,16 @@ class CommandWorker:
         rows = self._queue.queued(limit=_BATCH if asset is None else _ALL)
         return [row for row in rows if asset in {None, row.asset}]
 
-    def _work_on(self, row: CommandRow) -> CommandOutcome:
-        attempts = self._queue.count_attempt(row.id, self._name)
-        if attempts > ATTEMPTS_MAX:
+    def _work_on(self, row: CommandRow) -> CommandOutcome | None:
+        """Return the outcome, or None where another worker was faster and the row has its own."""
+        try:
+            attempts = self._queue.count_attempt(row.id, self._name)
+        except StorageError as error:
+            if error.code != StateConflictError.default_code:
+                raise
+            return None
+        # Attempts that were counted since the row was read are of workers that are at it right now.
+        if attempts > ATTEMPTS_MAX and row.attempts >= ATTEMPTS_MAX:
             spent = failed_outcome("attempts_spent", f"{attempts - 1} attempts, the last by {self._name}")
             return self._applier.stored_outcome(command_of(row)) or spent
         try:

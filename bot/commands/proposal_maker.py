@@ -16,7 +16,13 @@ from bot.commands.proposal_facts import FactLimits, ReadOnlyExchange, fetch_prop
 from bot.commands.sender import CommandSender
 from bot.holdings.wallet import WalletSnapshot
 from bot.kernel.clock import Clock
-from bot.kernel.errors import BotError, ExchangeError, LockHeldError, StopRuleBrokenError
+from bot.kernel.errors import (
+    BotError,
+    ExchangeError,
+    ExchangeUnavailableError,
+    LockHeldError,
+    StorageError,
+)
 from bot.kernel.ids import IdSource
 from bot.lifecycle.command_payloads import (
     AbortManagedProposal,
@@ -29,7 +35,7 @@ from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
 from bot.lifecycle.documents import ManagedAsset
 from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.states import AssetState
-from bot.proposals.abort import Abort
+from bot.proposals.abort import Abort, abort
 from bot.proposals.document import Proposal, to_document
 from bot.proposals.facts import ProposalFacts, ProposalRequest
 from bot.proposals.inputs import collect_inputs
@@ -119,8 +125,12 @@ class ProposalMaker:
             made = self._compute(asset, proposal_id, entry)
         except ExchangeError as error:
             return self._abort(asset, proposal_id, "market_unavailable", f"{error.what}: {error.why}")
-        except StopRuleBrokenError as error:
+        except StorageError:
+            raise
+        except BotError as error:  # also a broken stop rule (SR-11, SR-14): it ends this act alone
             return self._abort(asset, proposal_id, error.code, str(error))
+        except Exception as error:  # noqa: BLE001 - a defect ends this proposal, never the loop that guards
+            return self._abort(asset, proposal_id, "unexpected", f"{type(error).__name__}: {error}")
         if isinstance(made, Abort):
             return self._abort(asset, proposal_id, made.code, made.sentence)
         return self._keep(asset, made)
@@ -134,7 +144,9 @@ class ProposalMaker:
                 sentence=f"{self._exchange.capabilities.name} has no active market {asset}/{limits.quote}.",
                 help="Leave the coin frozen.",
             )
-        wallet = self._exchange.wallet()
+        wallet = self._balance(asset)
+        if wallet.total(asset) is None:
+            return abort("balance_unknown", f"The exchange did not tell how much {asset} there is.")
         facts = fetch_proposal_facts(
             self._exchange,
             rules,
@@ -143,7 +155,7 @@ class ProposalMaker:
             limits=limits,
             circuit_breaker_state=self._breaker_state(),
         )
-        facts = msgspec.structs.replace(facts, wallet=self._balance_again(asset, wallet))
+        facts = msgspec.structs.replace(facts, wallet=self._balance(asset))
         return self._make(proposal_id, _request_of(asset, entry), facts, policy)
 
     def _make(
@@ -166,13 +178,13 @@ class ProposalMaker:
                 write_input(self._store.home, item.payload)
         return made
 
-    def _balance_again(self, asset: str, first: WalletSnapshot) -> WalletSnapshot:
-        """R2: return the newest complete answer about this coin; the engine judges zero and unknown."""
-        newest = first
+    def _balance(self, asset: str) -> WalletSnapshot:
+        """R2: return an answer about this coin, asked for again while it is unknown; the engine judges it."""
+        newest = WalletSnapshot(balances={}, observed_at=self._clock.now(), complete=False)
         for attempt in range(_BALANCE_TRIES):
             try:
                 newest = self._exchange.wallet()
-            except ExchangeError:
+            except ExchangeUnavailableError:
                 newest = WalletSnapshot(balances={}, observed_at=self._clock.now(), complete=False)
             if newest.total(asset) is not None:
                 return newest

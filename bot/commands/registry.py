@@ -3,8 +3,9 @@
 A lower priority number is applied first between assets: what lowers risk goes before what raises it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bot.kernel.errors import RefusedError
 from bot.lifecycle import command_payloads as p
@@ -41,9 +42,15 @@ class CommandSpec(NamedTuple):
     document: Document = Document.MANAGED_STATE
     concerns_all: bool = False
     needs_facts: bool = False
+    admins_words: tuple[str, ...] = ()
+    """Fields of the payload that only an admin may set."""
 
-    def check_sender(self, actor: str, users: RoleBook) -> None:
-        """Refuse an actor of the wrong kind, or a user whose role does not allow it.
+    def roles_for(self, payload: Mapping[str, Any]) -> frozenset[Role]:
+        """Return who may send these words: a resume out of a drift is the admin's, another the operator's."""
+        return _ADMINS if any(payload.get(word) for word in self.admins_words) else self.roles
+
+    def check_sender(self, actor: str, users: RoleBook, payload: Mapping[str, Any]) -> None:
+        """Refuse an actor of the wrong kind, or a user whose role does not allow these words.
 
         Raises:
             RefusedError: With `role_missing`.
@@ -57,11 +64,12 @@ class CommandSpec(NamedTuple):
             )
         if kind is ActorKind.USER:
             role = role_of(users, user_of(actor))
-            if role not in self.roles:
+            roles = self.roles_for(payload)
+            if role not in roles:
                 raise RefusedError(
                     f"{user_of(actor)} may not send {self.type}",
                     code="role_missing",
-                    why=f"It needs {' or '.join(sorted(self.roles))}; the role is {role or 'none'}.",
+                    why=f"It needs {' or '.join(sorted(roles))}; the role is {role or 'none'}.",
                 )
 
 
@@ -81,7 +89,14 @@ _ROWS = (
     CommandSpec(C.COMPLETE_MANAGED_PROPOSAL, p.CompleteManagedProposal, ActorKind.BOT, _NOBODY, _NORMAL),
     CommandSpec(C.ABORT_MANAGED_PROPOSAL, p.AbortManagedProposal, ActorKind.BOT, _NOBODY, _NORMAL),
     CommandSpec(C.REQUEST_MANAGED_PROPOSAL, p.RequestManagedProposal, ActorKind.USER, _OPERATORS, _NORMAL),
-    CommandSpec(C.RESUME_MANAGED_ASSET, p.ResumeManagedAsset, ActorKind.USER, _OPERATORS, _RAISES_RISK),
+    CommandSpec(
+        C.RESUME_MANAGED_ASSET,
+        p.ResumeManagedAsset,
+        ActorKind.USER,
+        _OPERATORS,
+        _RAISES_RISK,
+        admins_words=("override", "accept"),
+    ),
     CommandSpec(C.OVERRIDE_MANAGED_LEVELS, p.OverrideManagedLevels, ActorKind.USER, _ADMINS, _RAISES_RISK),
     CommandSpec(
         C.APPROVE_MANAGED_PROPOSAL,
@@ -107,6 +122,22 @@ _ROWS = (
         _ADMINS,
         _NORMAL,
         document=Document.BASELINE_HOLDINGS,
+        concerns_all=True,
+    ),
+    CommandSpec(
+        C.RESTORE_MANAGED_STATE,
+        p.RestoreManagedState,
+        ActorKind.USER,
+        _ADMINS,
+        _RAISES_RISK,
+        concerns_all=True,
+    ),
+    CommandSpec(
+        C.ADOPT_MANAGED_STATE,
+        p.AdoptManagedState,
+        ActorKind.USER,
+        _ADMINS,
+        _RAISES_RISK,
         concerns_all=True,
     ),
 )

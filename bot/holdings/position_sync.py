@@ -29,6 +29,9 @@ def synced(
         follower = _follow(asset, entry, current, now)
         if follower is not None:
             wanted[symbol] = follower
+    for symbol, position in positions.positions.items():  # rule 3, where a restore left no entry at all
+        if position.is_open and position.asset not in managed.managed_assets:
+            wanted[symbol] = msgspec.structs.replace(position, closed_at=now)
     if wanted == dict(positions.positions):
         return positions
     return PositionsContent(positions=dict(sorted(wanted.items())))

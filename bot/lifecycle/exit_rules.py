@@ -20,13 +20,14 @@ from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
 from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, RecordManagedExit
 from bot.lifecycle.documents import (
     ExitIntent,
+    ExitReason,
     Exits,
     ManagedAsset,
     ManagedStateContent,
     ReleaseMode,
 )
 from bot.lifecycle.events import EventType
-from bot.lifecycle.states import AssetState
+from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 
 DRIFT_THAT_KEEPS_EXITS = ("price", "regime")
 
@@ -42,19 +43,24 @@ def why_no_exit(entry: ManagedAsset) -> str | None:
     """Return the reason code for which no new exit order may leave now, or None if one may."""
     if entry.exit_intent is not None:
         return "exit_in_flight"
+    if entry.state in IN_THE_BOTS_HANDS and _quantity_in_doubt(entry):
+        return "drift_unresolved"  # §7: no order at all, also where the drift was recorded in a pause
     match entry.state:
-        case AssetState.MANAGED_ACTIVE:
+        case AssetState.MANAGED_ACTIVE | AssetState.MANAGED_DRIFT_ALERT:
             return None
         case AssetState.MANAGED_PAUSED:
             return None if entry.exits is not Exits.OFF else "exits_are_off"
         case AssetState.RELEASE_PENDING:
             graceful = entry.release_mode is ReleaseMode.GRACEFUL and entry.exits is not Exits.OFF
             return None if graceful else "exits_are_off"
-        case AssetState.MANAGED_DRIFT_ALERT:
-            keeps = entry.drift is not None and entry.drift.kind in DRIFT_THAT_KEEPS_EXITS
-            return None if keeps else "drift_unresolved"
         case _:
             return "transition_not_allowed"
+
+
+def _quantity_in_doubt(entry: ManagedAsset) -> bool:
+    if entry.drift is None:  # an alert that does not say what differs doubts everything
+        return entry.state is AssetState.MANAGED_DRIFT_ALERT
+    return not entry.drift.accepted and entry.drift.kind not in DRIFT_THAT_KEEPS_EXITS
 
 
 def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent) -> Change:
@@ -83,25 +89,37 @@ def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent)
 
 
 def close_intent(content: ManagedStateContent, act: Act, payload: CloseExitIntent) -> Change:
-    """The order was refused, was cancelled or never arrived: what it filled counts, the rest is free."""
+    """The order was refused, was cancelled or never arrived: what it filled counts, the rest is free.
+
+    A fill that was booked before counts in any case: an order that the exchange forgot still sold it.
+    """
     entry, intent = _open_intent_of(content, act, payload.client_order_id)
-    _check_fill(act, intent, payload.filled_quantity)
+    filled = max(payload.filled_quantity, intent.filled_quantity)
+    filled_quote = max(payload.filled_quote, intent.filled_quote)
+    _check_fill(act, intent, filled)
     return amend(
         content,
         act,
         EventType.EXIT_INTENT_CLOSED,
         set_fields={
             "exit_intent": None,
-            **_booked(entry, payload.filled_quantity, payload.filled_quote),
+            **_booked(entry, filled, filled_quote),
             "reason": note(payload.reason_code, payload.text),
         },
         data={
             "client_order_id": payload.client_order_id,
             "reason_code": payload.reason_code,
             "text": payload.text,
-            "filled_quantity": payload.filled_quantity,
+            "filled_quantity": filled,
         },
     )
+
+
+_SOLD = {
+    ExitReason.STOP_LOSS: "sold at the agreed stop",
+    ExitReason.TAKE_PROFIT: "sold at the agreed target",
+    ExitReason.FORCE_EXIT: "sold because a person asked for it",
+}
 
 
 def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedExit) -> Change:
@@ -122,7 +140,7 @@ def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedEx
     fields: dict[str, Any] = {"exit_intent": None, **booked}
     if not done:
         return amend(content, act, EventType.EXIT_INTENT_CLOSED, set_fields=fields, data=data)
-    fields |= {"force_exit": None, "reason": note(f"exit_{intent.reason}", "the agreed exit was filled")}
+    fields |= {"force_exit": None, "reason": note(f"exit_{intent.reason}", _SOLD[intent.reason])}
     if entry.state is AssetState.RELEASE_PENDING:  # T14 follows: the system's pass completes the release
         return amend(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
     return move(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
@@ -142,11 +160,12 @@ def _open_intent_of(
 
 
 def _check_fill(act: Act, intent: ExitIntent, filled: Decimal) -> None:
-    if not ZERO <= filled <= intent.quantity:
+    if not intent.filled_quantity <= filled <= intent.quantity:
         raise RefusedError(
             f"{act.asset}: the exchange reports {text(filled)} filled",
             code="exchange_answer_invalid",
-            why=f"The order was for {text(intent.quantity)}.",
+            why=f"The order was for {text(intent.quantity)}, and {text(intent.filled_quantity)} of it was"
+            " filled before; fills never go back.",
         )
 
 

@@ -38,8 +38,11 @@ def pause(content: ManagedStateContent, act: Act, payload: PauseManagedAsset) ->
         "exits": payload.exits,
         "reason": note("paused_by_user", payload.reason or "paused without a reason"),
     }
+    if payload.exits is Exits.OFF:  # hands off: an ordered sale must not wake up at the resume
+        fields["force_exit"] = None
     in_flight = entry.exit_intent.client_order_id if entry.exit_intent else None
-    if entry.state is AssetState.MANAGED_PAUSED and entry.exits is not payload.exits:
+    turns_off = payload.exits is Exits.OFF and entry.exits is not Exits.OFF
+    if entry.state is AssetState.MANAGED_PAUSED and turns_off:
         change = amend(content, act, EventType.ASSET_PAUSED, set_fields=fields)
     else:
         change = move(content, act, EventType.ASSET_PAUSED, set_fields=fields)
@@ -53,7 +56,8 @@ def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) 
     drifted = entry.drift is not None and not entry.drift.accepted
     if entry.state is AssetState.MANAGED_DRIFT_ALERT and not payload.override:
         raise RefusedError(f"{act.asset} stands in a drift alert", code="resume_needs_override")
-    if entry.state is AssetState.MANAGED_PAUSED and drifted and not payload.override:
+    accepted = payload.override and payload.accept is not None
+    if entry.state is AssetState.MANAGED_PAUSED and drifted and not accepted:
         raise RefusedError(f"{act.asset} drifted during the pause", code="drift_unresolved")
     fields: dict[str, Any] = {"exits": Exits.ON, "reason": note("resumed_by_user", payload.reason)}
     events = [EventType.ASSET_RESUMED]
@@ -70,7 +74,11 @@ def release(content: ManagedStateContent, act: Act, payload: ReleaseManagedAsset
         return move(
             content, act, EventType.ASSET_RELEASED, fresh=True, data={"released_by": user_of(act.actor)}
         )
-    fields = {"release_mode": payload.mode, "release_requested_by_user_id": user_of(act.actor)}
+    fields = {
+        "release_mode": payload.mode,
+        "release_requested_by_user_id": user_of(act.actor),
+        "force_exit": None,  # a release never sells by itself; only stop and target stay armed
+    }
     if entry.state is AssetState.RELEASE_PENDING and payload.mode is ReleaseMode.IMMEDIATE:
         if entry.release_mode is ReleaseMode.IMMEDIATE:
             raise RefusedError(f"{act.asset} is being released immediately already")
@@ -165,7 +173,12 @@ def force_exit(content: ManagedStateContent, act: Act, payload: ForceManagedExit
 
 
 def _accepted_facts(entry: ManagedAsset, payload: ResumeManagedAsset) -> dict[str, Any]:
-    """T11 with `accept: current`: today's facts become the reference, never more than was approved."""
+    """T11 with `accept: current`: today's facts become the reference, never more than was approved.
+
+    Raises:
+        RefusedError: An exit is in flight, so the quantity changes as we look (`exit_in_flight`); nothing
+            of the coin is there, so there is nothing to go on with (`balance_too_small`).
+    """
     if payload.accept is None or entry.drift is None:
         return {}
     evidence = entry.drift.evidence
@@ -176,7 +189,20 @@ def _accepted_facts(entry: ManagedAsset, payload: ResumeManagedAsset) -> dict[st
         fields["reference_regime"] = regime
     there = _decimal(evidence.get("current_quantity"))
     if there is not None and entry.approved_quantity is not None:
-        fields["approved_quantity"] = min(entry.approved_quantity, there + (entry.sold_quantity or ZERO))
+        if entry.exit_intent is not None:
+            raise RefusedError(
+                "The quantity cannot be accepted while an exit is in flight", code="exit_in_flight"
+            )
+        # What was sold before was there when it was approved.
+        quantity = min(entry.approved_quantity, there + (entry.sold_quantity or ZERO))
+        if quantity <= ZERO:
+            raise RefusedError(
+                "Nothing of the coin is there",
+                code="balance_too_small",
+                why="Today's facts cannot become the reference of a quantity of zero.",
+                fix="Release it instead: bot release ASSET",
+            )
+        fields["approved_quantity"] = quantity
     return fields
 
 

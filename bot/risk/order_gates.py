@@ -42,7 +42,7 @@ def is_base_unmanaged(managed: ManagedStateContent, asset: str) -> bool:
 def check_exit(order: OrderRequest, facts: GateFacts) -> Approved[OrderRequest] | Denied:
     """Let an exit order pass every gate, or say which one it failed at."""
     passed: list[str] = []
-    for gate in (_managed_coin, _exits_allowed, _quantity_promise, _wallet, _lot_size, _notional, _price):
+    for gate in _EXIT_GATES:
         denied = gate(order, facts)
         if denied is not None:
             return denied
@@ -77,7 +77,7 @@ def _exits_allowed(order: OrderRequest, facts: GateFacts) -> Denied | None:
 
 def _quantity_promise(order: OrderRequest, facts: GateFacts) -> Denied | None:
     rest = promised_rest(facts.managed.managed_assets[base_of(order.symbol)])
-    if ZERO < order.quantity <= rest:
+    if order.quantity <= rest and rest > ZERO:
         return None
     return Denied(
         gate="quantity_promise",
@@ -88,7 +88,7 @@ def _quantity_promise(order: OrderRequest, facts: GateFacts) -> Denied | None:
 
 
 def _wallet(order: OrderRequest, facts: GateFacts) -> Denied | None:
-    if facts.wallet_free is not None and order.quantity <= facts.wallet_free:
+    if facts.wallet_free is not None and order.quantity <= facts.wallet_free and facts.wallet_free > ZERO:
         return None
     return Denied(
         gate="wallet",
@@ -100,7 +100,8 @@ def _wallet(order: OrderRequest, facts: GateFacts) -> Denied | None:
 
 def _lot_size(order: OrderRequest, facts: GateFacts) -> Denied | None:
     rules = facts.rules
-    if is_on_step(order.quantity, rules.step_size) and order.quantity >= rules.min_quantity:
+    enough = order.quantity > ZERO and order.quantity >= rules.min_quantity
+    if enough and is_on_step(order.quantity, rules.step_size):
         return None
     return Denied(
         gate="lot_size",
@@ -110,7 +111,7 @@ def _lot_size(order: OrderRequest, facts: GateFacts) -> Denied | None:
     )
 
 
-def _notional(order: OrderRequest, facts: GateFacts) -> Denied | None:
+def _minimum_notional(order: OrderRequest, facts: GateFacts) -> Denied | None:
     worth = order.quantity * facts.ticker.last
     if worth >= facts.rules.min_notional:
         return None
@@ -122,7 +123,7 @@ def _notional(order: OrderRequest, facts: GateFacts) -> Denied | None:
     )
 
 
-def _price(order: OrderRequest, facts: GateFacts) -> Denied | None:
+def _price_sanity(order: OrderRequest, facts: GateFacts) -> Denied | None:
     ticker = facts.ticker
     sane = ZERO < ticker.bid <= ticker.ask and abs(ticker.last - ticker.bid) <= ticker.last * _WIDEST_SPREAD
     if ticker.symbol == order.symbol and sane:
@@ -133,3 +134,14 @@ def _price(order: OrderRequest, facts: GateFacts) -> Denied | None:
         actual=f"last {text(ticker.last)}, bid {text(ticker.bid)}, ask {text(ticker.ask)}",
         sentence="These prices cannot be right, so nothing is sold on them.",
     )
+
+
+_EXIT_GATES = (
+    _managed_coin,
+    _exits_allowed,
+    _quantity_promise,
+    _wallet,
+    _lot_size,
+    _minimum_notional,
+    _price_sanity,
+)

@@ -37,7 +37,7 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the loop needs of the settings."""
 
     quote: str
-    lookup_settles_after: dt.timedelta = dt.timedelta(seconds=15)
+    lookup_settles_after: dt.timedelta = dt.timedelta(seconds=30)
     """Longer than an order request can live on its way (the exchange's receive window)."""
 
 
@@ -103,7 +103,7 @@ class TradingLoop:
         steps: list[Step] = []
         for asset, entry in open_entries.items():
             rules = markets.get(pair_of(asset, self._settings.quote))
-            step = self._desk.follow(asset, entry, rules) if rules is not None else None
+            step = self._desk.follow(asset, entry, rules) if rules is not None else _no_market(asset)
             if step is not None:
                 steps.append(step)
         return steps
@@ -149,7 +149,7 @@ class TradingLoop:
         for asset, reason in due.items():
             facts = self._facts(asset, managed, wallet, markets, tickers)
             if facts is None:
-                steps.append(Step(asset=asset, what="no_market", sentence="the market is gone", alarm=True))
+                steps.append(_no_market(asset))
                 continue
             steps += self._desk.exit(asset, reason, managed.managed_assets[asset], facts)
         return steps
@@ -167,6 +167,10 @@ class TradingLoop:
         if rules is None:
             return None
         return GateFacts(managed=managed, rules=rules, ticker=tickers[symbol], wallet_free=wallet.free(asset))
+
+
+def _no_market(asset: str) -> Step:
+    return Step(asset=asset, what="no_market", sentence="the market is gone", alarm=True)
 
 
 def _unavailable(asset: str, error: ExchangeError) -> Step:

@@ -22,7 +22,13 @@ from bot.kernel.errors import ExchangeError
 from bot.kernel.ids import IdSource, client_order_id
 from bot.kernel.market import MarketRules
 from bot.kernel.money import ZERO, text
-from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, PaidFee, RecordManagedExit
+from bot.lifecycle.command_payloads import (
+    CloseExitIntent,
+    OpenExitIntent,
+    PaidFee,
+    Payload,
+    RecordManagedExit,
+)
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
 from bot.lifecycle.documents import ExitReason, ManagedAsset
 from bot.risk.order_gates import GateFacts, check_exit
@@ -109,7 +115,6 @@ class ExitDesk:
                 self._close(asset, approved.order.client_order_id, f"rejected_{code}", words)
                 return Step(asset=asset, what="rejected", sentence=words, alarm=True)
             case Unknown(text=words):
-                self._sender.book_waiting()
                 return Step(asset=asset, what="unknown", sentence=words, alarm=True)
 
     def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> Step | None:
@@ -142,12 +147,16 @@ class ExitDesk:
             fees=tuple(PaidFee(asset=fee.asset, amount=fee.amount) for fee in report.fees),
             rest_is_dust=is_dust(rest, price, rules),
         )
-        outcome = self._sender.send(CommandType.RECORD_MANAGED_EXIT, asset, payload, actor="bot")
-        return _booked_step(asset, report, outcome)
+        outcome = self._send(CommandType.RECORD_MANAGED_EXIT, asset, payload)
+        return _booked_step(asset, report, outcome, is_complete=payload.rest_is_dust or rest <= ZERO)
 
     def _close(self, asset: str, order_id: str, code: str, words: str) -> CommandOutcome:
         payload = CloseExitIntent(client_order_id=order_id, reason_code=code, text=words[:2000])
-        return self._sender.send(CommandType.CLOSE_EXIT_INTENT, asset, payload, actor="bot")
+        return self._send(CommandType.CLOSE_EXIT_INTENT, asset, payload)
+
+    def _send(self, command_type: CommandType, asset: str, payload: Payload) -> CommandOutcome:
+        """Apply to the state now; the row follows later, so that no other exit waits for a database."""
+        return self._sender.send(command_type, asset, payload, actor="bot", book=False)
 
     def _back_off(self, asset: str) -> None:
         _, last = self._retry_at.get(asset, (0.0, 0.0))
@@ -159,7 +168,7 @@ def _trigger(entry: ManagedAsset) -> Decimal | None:
     return entry.exit_intent.trigger_price if entry.exit_intent is not None else entry.reference_price
 
 
-def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome) -> Step:
+def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome, *, is_complete: bool) -> Step:
     if outcome.state is not CommandState.APPLIED:
         return Step(asset=asset, what="booking_refused", sentence=outcome.reason, alarm=True)
     price = report.average_price
@@ -172,6 +181,9 @@ def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome) -> St
     }
     if report.status.is_final and report.filled_quantity > ZERO and price is not None:
         sentence = f"sold {text(report.filled_quantity)} {asset} at {price:.8g} on average"
+        if not is_complete:
+            rest = f"{sentence}; the rest follows"
+            return Step(asset=asset, what="exit_partly_filled", sentence=rest, data=data, alarm=True)
         return Step(asset=asset, what="exit_filled", sentence=sentence, data=data)
     if report.status.is_final:
         sentence = f"the exit order ended as {report.status} without a fill"

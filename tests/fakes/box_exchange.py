@@ -27,12 +27,13 @@ def box_exchange(**settings: Any) -> Exchange:
 
 
 def place(exchange: Exchange, side: str, kind: str, quantity: str = "0", **fields: Any) -> Order:
-    """Place an order on SOL/USDT; prices and quantities as text."""
+    """Place an order, on SOL/USDT by default; prices and quantities as text."""
+    symbol = fields.pop("symbol", "SOLUSDT")
     client_order_id = fields.pop("client_order_id", None) or exchange.new_client_order_id()
     amounts: dict[str, Any] = {name: Decimal(value) for name, value in fields.items() if name in AMOUNTS}
     words = {name: value for name, value in fields.items() if name not in AMOUNTS}
     new = NewOrder(
-        symbol="SOLUSDT",
+        symbol=symbol,
         side=Side(side),
         kind=Kind(kind),
         client_order_id=client_order_id,

@@ -1,5 +1,6 @@
 """What must be true of any home at any time: documents valid, chains whole, the audit gives the state."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,12 @@ def command_states(app: App) -> set[CommandState]:
 
 
 def _validator(path: Path) -> Draft202012Validator:
-    schema = json.loads(path.read_bytes())
+    return _validator_of(path.read_bytes())
+
+
+@functools.cache
+def _validator_of(raw: bytes) -> Draft202012Validator:
+    schema = json.loads(raw)
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 

@@ -33,8 +33,8 @@ class Period(NamedTuple):
     approved: str
 
 
-def _utc(*parts: int) -> dt.datetime:
-    return dt.datetime(*parts, tzinfo=dt.UTC)
+def _utc(year: int, month: int, day: int) -> dt.datetime:
+    return dt.datetime(year, month, day, tzinfo=dt.UTC)
 
 
 REAL = [
@@ -114,14 +114,16 @@ def test_the_main_job_on_real_candles(tmp_path: Path, ohlcv_folder: Path, period
 
 def synthetic_candles(folder: Path, start: dt.datetime, drift: float) -> Path:
     """Write ninety days of a wandering price, then a fortnight of one that goes one way."""
-    generator, price, rows = random.Random(11), 40.0, []
+    generator, price = random.Random(11), 40.0
+    rows: list[tuple[int, str, str, str, str, str]] = []
     first_ms = int(start.timestamp() * 1_000) - 90 * 24 * HOUR_MS
     for hour in range(104 * 24):
         pull = drift if hour >= 90 * 24 else (40.0 - price) / 4_000
         opened, price = price, max(1.0, price * (1 + pull + generator.gauss(0, 0.006)))
         high, low = max(opened, price) * 1.002, min(opened, price) * 0.998
-        texts = (f"{value:.4f}" for value in (opened, high, low, price))
-        rows.append((first_ms + hour * HOUR_MS, *texts, f"{generator.uniform(20_000, 60_000):.2f}"))
+        o, h, lowest, c = (f"{value:.4f}" for value in (opened, high, low, price))
+        volume = f"{generator.uniform(20_000, 60_000):.2f}"
+        rows.append((first_ms + hour * HOUR_MS, o, h, lowest, c, volume))
     return write_candles(folder, rows)
 
 

@@ -98,7 +98,7 @@ def test_an_order_that_never_arrived_is_not_sent_anew_while_exits_are_off(world:
     world.box.control.add_fault("drop_before", path="order", method="POST")
     world.cycle()
     world.pause("SOL", "off")
-    world.wait(16)
+    world.wait(31)
     assert words_of(world.cycle()) == ["never_arrived"]
     for _ in range(3):
         world.wait(60)

@@ -79,7 +79,9 @@ def _apply(managed: ManagedStateContent, act: Act, payload: ApplyBaselineHolding
     if wanted.wallet_signature != signature:
         raise RefusedError("the baseline's signature does not fit", code="wallet_signature_mismatch")
     frozen = [name for name, entry in wanted.assets.items() if entry.policy is Policy.FROZEN]
-    _refuse_blocked(managed, frozen, {n for n, e in wanted.assets.items() if e.policy_lifecycle_managed})
+    left_out = [name for name in managed.managed_assets if name not in wanted.assets]  # D5: frozen as well
+    lifecycle_managed = {name for name, entry in wanted.assets.items() if entry.policy_lifecycle_managed}
+    _refuse_blocked(managed, frozen + left_out, lifecycle_managed)
     counts = {"assets": len(wanted.assets), "frozen": len(frozen)}
     return BaselineChange(
         content=wanted, events=(_event(EventType.BASELINE_APPLIED, act, counts),), detail=counts
