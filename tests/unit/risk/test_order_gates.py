@@ -1,0 +1,225 @@
+"""Every gate before an exit order, each by its name."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from bot.execution.orders import OrderRequest, OrderType, Side
+from bot.kernel.market import MarketRules, Ticker
+from bot.lifecycle.documents import (
+    Drift,
+    ExitIntent,
+    ExitReason,
+    Exits,
+    ManagedAsset,
+    ManagedStateContent,
+    ReleaseMode,
+)
+from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
+from bot.risk.order_gates import GateFacts, check_exit, is_base_unmanaged
+from bot.risk.verdict import Approved, Denied
+
+D = Decimal
+NOW = dt.datetime(2026, 5, 3, 12, tzinfo=dt.UTC)
+GATES = (
+    "managed_coin",
+    "exits_allowed",
+    "quantity_promise",
+    "wallet",
+    "lot_size",
+    "minimum_notional",
+    "price_sanity",
+)
+ORDER = OrderRequest(
+    client_order_id="o1",
+    symbol="SOL/USDT",
+    side=Side.SELL,
+    order_type=OrderType.MARKET,
+    quantity=D(10),
+)
+ENTRY = ManagedAsset(
+    state=AssetState.MANAGED_ACTIVE,
+    exits=Exits.ON,
+    approved_quantity=D(10),
+    release_mode=ReleaseMode.GRACEFUL,
+)
+RULES = MarketRules(
+    symbol="SOL/USDT",
+    base="SOL",
+    quote="USDT",
+    active=True,
+    tick_size=D("0.01"),
+    step_size=D("0.01"),
+    min_quantity=D("0.02"),
+    min_notional=D(5),
+)
+TICKER = Ticker(
+    symbol="SOL/USDT",
+    last=D(100),
+    bid=D("99.9"),
+    ask=D("100.1"),
+    quote_volume_24h=D(1_000_000),
+    observed_at=NOW,
+)
+WALLET = D(25)
+
+
+def changed(value: Any, **changes: Any) -> Any:
+    return msgspec.structs.replace(value, **changes)
+
+
+def check(
+    *,
+    order: OrderRequest = ORDER,
+    entry: ManagedAsset = ENTRY,
+    rules: MarketRules = RULES,
+    ticker: Ticker = TICKER,
+    free: Decimal | None = WALLET,
+) -> Approved[OrderRequest] | Denied:
+    managed = ManagedStateContent(managed_assets={"SOL": entry})
+    return check_exit(order, GateFacts(managed=managed, rules=rules, ticker=ticker, wallet_free=free))
+
+
+def denied(**changes: Any) -> Denied:
+    verdict = check(**changes)
+    assert isinstance(verdict, Denied)
+    assert verdict.sentence.endswith(".")
+    return verdict
+
+
+def test_a_good_order_passes_every_gate_in_order() -> None:
+    verdict = check()
+    assert isinstance(verdict, Approved)
+    assert verdict.order is ORDER
+    assert verdict.gates == GATES
+
+
+@pytest.mark.parametrize("state", [state for state in AssetState if state not in IN_THE_BOTS_HANDS])
+def test_a_coin_that_nobody_handed_over_is_never_touched(state: AssetState) -> None:
+    assert is_base_unmanaged(ManagedStateContent(managed_assets={"SOL": changed(ENTRY, state=state)}), "SOL")
+    verdict = denied(entry=changed(ENTRY, state=state))
+    assert verdict.gate == "managed_coin"
+    assert state in verdict.actual
+
+
+def test_a_coin_that_is_listed_nowhere_is_never_touched() -> None:
+    """DR-2, D5."""
+    assert denied(order=changed(ORDER, symbol="BTC/USDT")).gate == "managed_coin"
+    assert is_base_unmanaged(ManagedStateContent(), "SOL")
+
+
+@pytest.mark.parametrize("state", sorted(IN_THE_BOTS_HANDS))
+def test_a_coin_in_the_bots_hands_passes_the_first_gate(state: AssetState) -> None:
+    managed = ManagedStateContent(managed_assets={"SOL": changed(ENTRY, state=state)})
+    assert not is_base_unmanaged(managed, "SOL")
+
+
+def test_nothing_is_bought() -> None:
+    assert denied(order=changed(ORDER, side=Side.BUY)).gate == "managed_coin"
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        (changed(ENTRY, state=AssetState.MANAGED_PAUSED, exits=Exits.OFF), "exits_are_off"),
+        (
+            changed(ENTRY, state=AssetState.RELEASE_PENDING, release_mode=ReleaseMode.IMMEDIATE),
+            "exits_are_off",
+        ),
+        (
+            changed(
+                ENTRY,
+                state=AssetState.MANAGED_DRIFT_ALERT,
+                drift=Drift(kind="qty", fingerprint="f", detected_at=NOW, evidence={}),
+            ),
+            "drift_unresolved",
+        ),
+        (
+            changed(
+                ENTRY,
+                exit_intent=ExitIntent(
+                    client_order_id="o0",
+                    quantity=D(1),
+                    reason=ExitReason.STOP_LOSS,
+                    trigger_price=D(90),
+                    opened_at=NOW,
+                ),
+            ),
+            "exit_in_flight",
+        ),
+    ],
+)
+def test_an_exit_that_may_not_leave_now_is_denied_with_its_reason(entry: ManagedAsset, code: str) -> None:
+    verdict = denied(entry=entry)
+    assert (verdict.gate, verdict.actual) == ("exits_allowed", code)
+
+
+def test_more_than_was_handed_over_is_denied_whatever_the_wallet_holds() -> None:
+    verdict = denied(order=changed(ORDER, quantity=D("10.01")), free=D(1_000))
+    assert (verdict.gate, verdict.limit) == ("quantity_promise", "10")
+
+
+def test_where_nothing_is_left_the_promise_says_so_and_not_the_grid() -> None:
+    verdict = denied(order=changed(ORDER, quantity=D(0)), entry=changed(ENTRY, sold_quantity=D(10)))
+    assert (verdict.gate, verdict.limit) == ("quantity_promise", "0")
+
+
+def test_what_was_sold_before_is_taken_off_the_promise() -> None:
+    verdict = denied(entry=changed(ENTRY, sold_quantity=D("0.01")))
+    assert (verdict.gate, verdict.limit, verdict.actual) == ("quantity_promise", "9.99", "10")
+
+
+@pytest.mark.parametrize(("free", "limit"), [(D("9.99"), "9.99"), (D(0), "0"), (None, "unknown")])
+def test_what_is_not_there_or_not_known_is_not_sold(free: Decimal | None, limit: str) -> None:
+    verdict = denied(free=free)
+    assert (verdict.gate, verdict.limit) == ("wallet", limit)
+
+
+def test_an_unknown_balance_is_named_although_the_quantity_shrank_to_zero_with_it() -> None:
+    assert denied(order=changed(ORDER, quantity=D(0)), free=None).gate == "wallet"
+    assert denied(order=changed(ORDER, quantity=D(0)), free=D(0)).gate == "wallet"
+
+
+def test_a_free_balance_of_exactly_the_order_is_enough() -> None:
+    assert isinstance(check(free=D(10)), Approved)
+
+
+@pytest.mark.parametrize("quantity", [D("9.999"), D("0.01"), D(0), D(-1)])
+def test_a_quantity_off_the_grid_or_below_the_minimum_is_denied(quantity: Decimal) -> None:
+    assert denied(order=changed(ORDER, quantity=quantity)).gate == "lot_size"
+
+
+def test_an_order_that_is_worth_too_little_is_denied() -> None:
+    order = changed(ORDER, quantity=D("0.04"))
+    verdict = denied(order=order)
+    assert (verdict.gate, verdict.limit, verdict.actual) == ("minimum_notional", "5", "4")
+    assert isinstance(check(order=changed(ORDER, quantity=D("0.05"))), Approved)
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"bid": D(0)},
+        {"bid": D(-1)},
+        {"bid": D("100.2")},  # a crossed book
+        {"last": D(201), "ask": D(500)},  # the last price lies far off the bid
+        {"bid": D("49.99")},
+        {"symbol": "ETH/USDT"},  # the prices of another market
+    ],
+)
+def test_prices_that_no_market_can_have_sell_nothing(prices: dict[str, Any]) -> None:
+    assert denied(ticker=changed(TICKER, **prices)).gate == "price_sanity"
+
+
+def test_a_wide_but_possible_book_is_sane() -> None:
+    assert isinstance(check(ticker=changed(TICKER, bid=D(50))), Approved)
+
+
+def test_the_first_no_ends_the_row() -> None:
+    verdict = denied(
+        entry=changed(ENTRY, state=AssetState.FROZEN), free=None, ticker=changed(TICKER, bid=D(0))
+    )
+    assert verdict.gate == "managed_coin"
