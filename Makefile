@@ -6,13 +6,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
+# Processes that share the tests; a file's tests stay in one.
+WORKERS ?= 2
+
 # Extra words for pytest, for example: make test PYTEST_ARGS="tests/unit -x"
 PYTEST_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test smoke lint bench docs lock clean
+.PHONY: help setup demo test smoke faults mutants lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,11 +23,17 @@ help: ## list the targets
 demo: $(STAMP) ## set up, then watch the main job happen in the home .demo/
 	$(BIN)/bot demo
 
-test: $(STAMP) ## set up, then run all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP) ## set up, then run all tests (WORKERS=0 for one process)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 smoke: $(STAMP) ## the few seconds of tests for daily work
 	$(BIN)/python -m pytest -q -m smoke $(PYTEST_ARGS)
+
+faults: $(STAMP) ## break the state store in every way, long form; renews the table in docs/reliability.md
+	$(BIN)/python -m tests.faults.report
+
+mutants: $(STAMP) ## prove that the fault tests can fail: defects put in, one at a time
+	$(BIN)/python -m tests.faults.mutants
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict and the import contracts
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from tests.fakes.fake_clock import FakeClock
+from tests.fakes.postgres_server import NoPostgresError, PostgresServer
 from tests.fakes.sequential_ids import SequentialIds
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -93,6 +94,19 @@ def clock() -> FakeClock:
 def ids() -> SequentialIds:
     """Ids that count from one."""
     return SequentialIds()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL; where none starts, its tests are skipped, or fail by BOT_TEST_NEEDS_POSTGRES."""
+    try:
+        server = PostgresServer()
+    except NoPostgresError as error:
+        if os.environ.get("BOT_TEST_NEEDS_POSTGRES"):
+            pytest.fail(f"no PostgreSQL: {error}")
+        pytest.skip(f"no PostgreSQL: {error}")
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

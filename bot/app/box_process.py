@@ -35,7 +35,7 @@ def serve_box(
     *,
     state_file: Path | None,
     announce: Callable[[BoxConnection], None],
-    stop_with_parent: bool = False,
+    stop_with_parent: int | None = None,
 ) -> None:
     """Serve until stopped; in a home the exchange is kept there and its address is written down.
 
@@ -44,7 +44,7 @@ def serve_box(
         options: Fields of `BoxConfig`.
         state_file: Keeps the exchange over restarts; in a home `state/run/box_exchange.json` by default.
         announce: Told the address once it serves.
-        stop_with_parent: End when the process that started this one is gone.
+        stop_with_parent: The process that started this one; end when it is gone.
     """
     in_home = home.run.is_dir()
     if state_file is None and in_home:
@@ -56,6 +56,6 @@ def serve_box(
             write_box(home, address)
         announce(address)
 
-    if stop_with_parent:
-        watch_parent(SystemClock())
+    if stop_with_parent is not None:
+        watch_parent(SystemClock(), stop_with_parent)
     serve_forever(config, _Announcer(heard))  # type: ignore[arg-type]  # it is written to, and no more

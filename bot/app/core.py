@@ -1,6 +1,5 @@
 """One home with its settings, its people and its state: the light part, enough for every screen."""
 
-import getpass
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 from bot import __version__
 from bot.app.clock import RandomIds, SystemClock
-from bot.app.environment import surroundings
+from bot.app.environment import account, surroundings
 from bot.app.settings import Settings, resolve
+from bot.exchange.hosts import refuse_real_money
 from bot.kernel.clock import Clock
 from bot.kernel.errors import RefusedError, SettingsError
 from bot.kernel.ids import IdSource
@@ -48,11 +48,13 @@ class HomeContext:
     def settings(self) -> Settings:
         """Return the settings as they are now; made anew by `reload_settings`."""
         file = read_toml(self.home.settings_file)
+        refuse_real_money(str(file.get("environment", "sandbox")))  # DR-3: whoever asks, and wherever
         runtime: Mapping[str, Any] = {}
         if self.home.runtime_config.exists():
             environment = str(file.get("environment", "sandbox"))
             runtime = self._store_for(environment).read(RUNTIME_CONFIG).content.settings
         settings = resolve(flags=self._flags, environ=self._environ, runtime=runtime, file=file)
+        refuse_real_money(str(settings["environment"]))
         if file and settings["environment"] != file.get("environment", "sandbox"):
             raise SettingsError(
                 f"This home belongs to {file.get('environment', 'sandbox')}, not to"
@@ -73,16 +75,22 @@ class HomeContext:
         Raises:
             RefusedError: `role_missing`: the account belongs to no user of this home.
         """
-        account = getpass.getuser()
-        user = user_of_account(self.settings.users, account)
+        check_home(self.home, probe=False)
+        name = account()
+        user = user_of_account(self.settings.users, name)
         if user is None:
             raise RefusedError(
-                f"The account {account} is no user of this home.",
+                f"The account {name} is no user of this home.",
                 code="role_missing",
                 why=f"Users are named in {self.home.settings_file} under [users].",
-                fix=f"An admin adds: [users.{account}] with role and os_user",
+                fix=f'An admin adds there: [users.NAME] with role and os_user = "{name}"',
             )
         return user
+
+    @property
+    def known_user(self) -> str | None:
+        """Return the acting user, or None for an account that only looks on."""
+        return user_of_account(self.settings.users, account())
 
     @property
     def actor(self) -> str:
@@ -98,8 +106,21 @@ class HomeContext:
         Raises:
             BotError: `home_missing` or `folder_unsafe`.
         """
-        check_home(self.home)
+        check_home(self.home, probe=False)  # looking on must work on a read-only disk
         return self._store_for(str(self.settings["environment"]))
+
+    def recover(self) -> None:
+        """Do what every start does first: complete or restore what an interrupted or damaged write left.
+
+        Raises:
+            BotError: `home_missing`, `folder_unsafe`, or what keeps the state from being trusted.
+        """
+        check_home(self.home)
+        # The environment from the file alone: the applied settings may be what is damaged.
+        environment = str(read_toml(self.home.settings_file).get("environment", "sandbox"))
+        with self._store_for(environment).transaction(what="start"):
+            pass
+        self.reload_settings()
 
     def _store_for(self, environment: str) -> StateStore:
         return StateStore(

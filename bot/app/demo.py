@@ -5,6 +5,7 @@ hand, and shows the state before and after each step. Killed at any point, it le
 `bot status` and `bot worker --once` understand: every step is a command like any other.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +25,19 @@ from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE, POSITIONS
 from bot.storage.heartbeat import read_heartbeat
 from bot.storage.home import Home
-from bot.storage.private_files import is_empty, open_log, remove_tree
+from bot.storage.private_files import create_text, is_empty, make_folder, open_log, remove_tree
 
-SEED = 7
+SEED = 22
+START = "2026-05-03T12:00:00Z"
+"""With the seed it makes the market: the same on any day, its course not staged but calculated."""
 WALLET = "SOL=25,ETH=2,DOGE=12000,BTC=0.15,USDT=10000"
-STEP_HOURS = 2
+STEP_HOURS = 3
 _STEPS_MAX = 400
-_TOLD_EVERY = 6
+_TOLD_EVERY = 2
+_MARKER = ".made-by-bot-demo"
+_MARKER_TEXT = "This folder was made by `bot demo`, and the next `bot demo` deletes it.\n"
+_LETS_GO_S = 5.0
+"""How long the processes of a demo that was killed may take to notice."""
 _WAIT_S = 30.0
 _LOOK_S = 0.05
 
@@ -45,7 +52,7 @@ class Demo:
         self._say = say
         self._clock = SystemClock()
         self._children: list[subprocess.Popen[str]] = []
-        self._context = HomeContext(root)
+        self._context = HomeContext(root, environ={})
 
     def run(self) -> None:
         """Tell the whole story; raises `BotError` naming the step that failed."""
@@ -67,10 +74,11 @@ class Demo:
         self._say("# A home, an exchange in a box, and a bot.")
         self._command("init")
         self._start(
-            "box", "serve", "--seed", str(SEED), "--speed", "0", "--wallet", WALLET, "--stop-with-parent"
+            *("box", "serve", "--seed", str(SEED), "--start", START, "--speed", "0"),
+            *("--wallet", WALLET),
         )
         self._until(lambda: read_box(Home(self._root)) is not None, "the box")
-        self._start("run", "--stop-with-parent", trading_cycle_s="0.1")
+        self._start("run", trading_cycle_s="0.1")
         self._until(self._bot_is_up, "the bot")
         self._say("\n# The wallet is recorded: everything frozen.")
         self._command("baseline", "capture")
@@ -101,12 +109,12 @@ class Demo:
             for step in range(_STEPS_MAX):
                 control.advance(STEP_HOURS * 3600)
                 price = control.price(f"{asset}/USDT")
-                if (step + 1) % _TOLD_EVERY == 0:
-                    self._say(f"  {(step + 1) * STEP_HOURS:>4} h   {asset} {text(price)}")
-                if price <= position.stop_loss or price >= position.take_profit:
-                    self._say(f"  {(step + 1) * STEP_HOURS:>4} h   {asset} {text(price)}: reached")
+                reached = _reached(position, price)
+                if reached or (step + 1) % _TOLD_EVERY == 0:
+                    self._say(f"  {(step + 1) * STEP_HOURS:>4} h   {asset} {text(price)}{reached}")
+                if reached:
                     break
-                self._clock.sleep(_LOOK_S)
+                self._clock.sleep(_LOOK_S)  # so that the loop sees every step
         self._until(lambda: self._state().state_of(asset) is AssetState.EXIT_EXECUTED, f"the exit of {asset}")
         entry = self._state().managed_assets[asset]
         sold, quote = entry.sold_quantity or Decimal(0), entry.sold_quote or Decimal(0)
@@ -118,29 +126,41 @@ class Demo:
         self._command("holdings", "show", asset)
 
     def _fresh_folder(self) -> None:
-        if not self._root.exists():
-            return
-        made_by_us = (self._root / "state").is_dir() and (self._root / "bot.toml").is_file()
-        if not is_empty(self._root) and not made_by_us:
-            raise UsageError(
-                f"{self._root} is not empty and no home.",
-                why="The demo makes its folder new and deletes what is in it.",
-                fix="Choose another: bot --home FOLDER demo",
-            )
-        heartbeat = read_heartbeat(Home(self._root))
-        if heartbeat is not None and heartbeat.is_alive:
-            raise BotError(
-                f"A bot works in {self._root}.",
-                code="already_running",
-                fix=f"Stop it first: kill {heartbeat.pid}",
-            )
-        remove_tree(self._root)
+        marker = self._root / _MARKER
+        if self._root.exists() and not is_empty(self._root):
+            if not marker.is_file():
+                raise UsageError(
+                    f"{self._root} was not made by the demo.",
+                    why="The demo makes its folder new and deletes what is in it.",
+                    fix="Choose a folder that is empty or not there: bot --home FOLDER demo",
+                )
+            self._wait_for_the_last_one()
+            remove_tree(self._root)
+        make_folder(self._root)
+        create_text(marker, _MARKER_TEXT)
+
+    def _wait_for_the_last_one(self) -> None:
+        deadline = self._clock.monotonic() + _LETS_GO_S
+        while (heartbeat := read_heartbeat(Home(self._root))) is not None and heartbeat.is_alive:
+            if self._clock.monotonic() > deadline:
+                raise BotError(
+                    f"A bot works in {self._root}.",
+                    code="already_running",
+                    why=f"Its process is {heartbeat.pid}.",
+                    fix=f"Stop it first: kill {heartbeat.pid}",
+                )
+            self._clock.sleep(_LOOK_S)
 
     def _command(self, *words: str) -> None:
         """Type one command, show it and what it prints."""
         self._say(f"\n$ bot --home {self._root.name} {' '.join(words)}")
         done = subprocess.run(  # noqa: S603 - the product's own command
-            self._argv(words), text=True, capture_output=True, timeout=120, check=False
+            self._argv(words),
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
+            env=_plain_surroundings(),
         )
         for line in (done.stdout + done.stderr).rstrip().splitlines():
             self._say(f"  {line}")
@@ -152,13 +172,15 @@ class Demo:
             )
 
     def _start(self, *words: str, trading_cycle_s: str | None = None) -> None:
-        self._say(
-            f"\n$ bot --home {self._root.name} {' '.join(w for w in words if w != '--stop-with-parent')} &"
-        )
+        self._say(f"\n$ bot --home {self._root.name} {' '.join(words)} &")
         environ = {"BOT_TRADING_CYCLE_S": trading_cycle_s} if trading_cycle_s else {}
         with open_log(Home(self._root).run / f"{words[0]}.log") as log:
             child = subprocess.Popen(  # noqa: S603 - the product's own command
-                self._argv(words), text=True, stdout=log, stderr=log, env={**surroundings(), **environ}
+                self._argv((*words, "--stop-with-parent", str(os.getpid()))),
+                text=True,
+                stdout=log,
+                stderr=log,
+                env={**_plain_surroundings(), **environ},
             )
         self._children.append(child)
 
@@ -194,3 +216,14 @@ class Demo:
         for child in reversed(self._children):
             child.wait(timeout=_WAIT_S)
         self._children.clear()
+
+
+def _plain_surroundings() -> dict[str, str]:
+    """Return the environment without settings: the demo is the same whatever the caller's shell says."""
+    return {name: value for name, value in surroundings().items() if not name.startswith("BOT_")}
+
+
+def _reached(position: Position, price: Decimal) -> str:
+    if price <= position.stop_loss:
+        return ": the stop is reached"
+    return ": the target is reached" if price >= position.take_profit else ""

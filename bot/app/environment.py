@@ -1,6 +1,7 @@
 """What the process's surroundings say, apart from settings: where, how loud, how plain."""
 
 import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,14 @@ import platformdirs
 def surroundings() -> Mapping[str, str]:
     """Return the environment variables of this process."""
     return os.environ
+
+
+def account() -> str:
+    """Return the operating-system account of this process; never what a variable claims."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid{os.getuid()}"
 
 
 def wants_debug() -> bool:

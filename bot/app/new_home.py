@@ -1,9 +1,10 @@
 """Making a home: folders, settings file, first admin, first versions of the documents."""
 
-import getpass
+import re
 from pathlib import Path
 
 from bot.app.core import HomeContext
+from bot.app.environment import account
 from bot.exchange.hosts import refuse_real_money
 from bot.storage.home import Home, create_home
 from bot.storage.private_files import create_text
@@ -13,7 +14,7 @@ _SETTINGS_TEXT = """\
 environment = "{environment}"
 
 # Who may act here; os_user is the operating-system account that the person works from.
-[users.{account}]
+[users.{user}]
 role = "admin"
 os_user = "{account}"
 """
@@ -29,9 +30,11 @@ def initialise_home(root: Path, *, environment: str) -> Home:
     """
     refuse_real_money(environment)
     home = create_home(root)
-    account = getpass.getuser()
+    name = account()
     if not home.settings_file.exists():
-        text = _SETTINGS_TEXT.format(environment=environment, account=account)
+        text = _SETTINGS_TEXT.format(
+            environment=environment, user=re.sub(r"\W", "_", name.lower(), flags=re.ASCII), account=name
+        )
         create_text(home.settings_file, text)
     HomeContext(root, flags={"environment": environment}).store.initialise()
     return home

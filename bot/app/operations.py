@@ -15,13 +15,15 @@ from bot.commands.registry import RISK_LOWERING
 from bot.holdings.baseline import BaselineContent, capture
 from bot.kernel.errors import DatabaseUnavailableError, ExchangeAnswerError, StateFileError
 from bot.lifecycle.command_payloads import Payload
-from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandType
+from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandType, NewCommand
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.heartbeat import read_heartbeat
 from bot.storage.private_files import read_json, write_json
 
 _LOOK_EVERY_S = 0.02
+_WORKER_GRACE_S = 1.0
+"""How long what lowers risk is left to a worker before the edge applies it itself."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ def send(
         asset: For which asset, `*` for all.
         payload: Checked against its schema.
         wait_s: How long to wait for a worker's outcome; 0 only enqueues.
-        apply_here: Apply it in this process when no worker is there (what lowers risk does not wait).
+        apply_here: Apply it in this process when no worker does at once (what lowers risk does not wait).
         idempotency_key: The client's own; the same key again gives the same answer.
 
     Raises:
@@ -69,7 +71,7 @@ def send(
     command = app.maker.make(command_type, asset, payload, actor=app.actor, idempotency_key=idempotency_key)
     may_apply_here = apply_here and command_type in RISK_LOWERING
     try:
-        row = app.queue.enqueue(command)
+        row = _enqueue(app, command, mends=may_apply_here)
     except DatabaseUnavailableError:
         if not may_apply_here:
             raise
@@ -77,14 +79,29 @@ def send(
         return _answer(app, command.uid, command_type, asset, outcome, here=True)
     if row.outcome is not None:
         return _answer(app, row.uid, command_type, asset, row.outcome)
-    if may_apply_here and not worker_is_alive(app):
-        # Commands of one asset keep their order: what was asked before is applied before.
-        app.worker.drain(asset=asset)
-        row = app.queue.get(row.uid) or row
-        return _answer(app, row.uid, command_type, asset, row.outcome, here=True)
+    if may_apply_here:
+        if worker_is_alive(app):
+            row = wait_for(app, row, min(wait_s, _WORKER_GRACE_S))
+        here = row.outcome is None  # nobody works, or whoever does hangs at something else
+        if here:
+            # Commands of one asset keep their order: what was asked before is applied before.
+            app.worker.drain(asset=asset)
+            row = app.queue.get(row.uid) or row
+        return _answer(app, row.uid, command_type, asset, row.outcome, here=here)
     if wait_s > 0 and worker_is_alive(app):
         row = wait_for(app, row, wait_s)
     return _answer(app, row.uid, command_type, asset, row.outcome)
+
+
+def _enqueue(app: App, command: NewCommand, *, mends: bool) -> CommandRow:
+    """Put it on the bus; what lowers risk mends a damaged state file first instead of giving up."""
+    try:
+        return app.queue.enqueue(command)
+    except StateFileError:
+        if not mends:
+            raise
+    app.recover()
+    return app.queue.enqueue(command)
 
 
 def dry_run(

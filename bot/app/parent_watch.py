@@ -9,9 +9,11 @@ from bot.kernel.clock import Clock
 _LOOK_EVERY_S = 0.5
 
 
-def watch_parent(clock: Clock) -> None:
-    """Send this process SIGTERM once its parent is gone: children of a killed demo do not stay."""
-    parent = os.getppid()
+def watch_parent(clock: Clock, parent: int) -> None:
+    """Send this process SIGTERM once its parent is gone: children of a killed demo do not stay.
+
+    The parent tells its own number, because it may be gone before this process comes to look.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -12,6 +12,7 @@ Rules of the daemon:
 import contextlib
 import datetime as dt
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
@@ -20,15 +21,20 @@ from typing import Any
 import msgspec
 
 from bot import __version__
+from bot.app.housekeeping import Housekeeping
+from bot.app.process_timeline import ProcessTimeline, why_it_ended
+from bot.app.upkeep import Upkeep
 from bot.app.wiring import App
 from bot.commands.command_worker import WorkedCommand
 from bot.commands.proposal_maker import ProposalResult
 from bot.kernel.errors import (
+    BotError,
     DatabaseUnavailableError,
     ExchangeError,
     LockHeldError,
     StateConflictError,
     StateWriteError,
+    StorageError,
 )
 from bot.lifecycle.commands import CommandState, CommandType
 from bot.lifecycle.states import AssetState
@@ -36,7 +42,7 @@ from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.locks import PidLock
 from bot.storage.heartbeat import Heartbeat, remove_heartbeat, write_heartbeat
 from bot.storage.process_info import start_token, this_process
-from bot.storage.sql.wakeup import CommandWakeup
+from bot.storage.sql.waking import Wakeup
 from bot.trading.report import CycleReport, Step
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -50,6 +56,8 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[WorkedCommand, ...]
     proposals: tuple[ProposalResult, ...]
     cycle: CycleReport | None = None
+    unreached: dict[str, str] | None = None
+    """What kept the rest from being done: code, what, why; nothing of it is lost, it waits."""
 
     @property
     def has_failures(self) -> bool:
@@ -58,27 +66,51 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worker_once(app: App) -> OnceReport:
-    """Do what is due, drain the queue including the proposals it asks for, and return.
+    """Recover, do what is due, drain the queue including the proposals it asks for, and return.
+
+    An exchange that does not answer ends the pass early (`unreached`); what was done is told still.
 
     Raises:
-        BotError: The state, the database, or the exchange that a proposal needs is not there; what was
-            not reached stays queued or pending.
+        BotError: The state or the database is not there; what was not reached stays queued.
     """
+    app.recover()
     scheduled = app.scheduler.run_due(app.clock.now())
     commands = app.worker.drain()
     proposals: list[ProposalResult] = []
+    unreached = None
     if _has_pending(app):
-        proposals = app.engine.make_waiting()
+        try:
+            proposals = app.engine.make_waiting()
+        except ExchangeError as error:
+            unreached = _told_error(error)
         commands += app.worker.drain()
-    return OnceReport(scheduled=tuple(scheduled), commands=tuple(commands), proposals=tuple(proposals))
+    Housekeeping(app).run_due(app.clock.now())
+    scheduled += Upkeep(app).run_due(app.clock.now())
+    return OnceReport(
+        scheduled=tuple(scheduled),
+        commands=tuple(commands),
+        proposals=tuple(proposals),
+        unreached=unreached,
+    )
 
 
 def run_once(app: App) -> OnceReport:
-    """The same with one cycle of the trading loop."""
-    app.loop.check_start()
-    report = worker_once(app)
-    cycle = app.loop.run_once(app.clock.now())
-    scheduled = (*report.scheduled, *app.scheduler.run_due(app.clock.now()))
+    """The same with one cycle of the trading loop.
+
+    Raises:
+        LockHeldError: `already_running`: one loop per home, the daemon's or this one.
+    """
+    with PidLock(app.home.pid_file):
+        app.recover()
+        app.loop.check_start()
+        try:
+            report = worker_once(app)
+        except DatabaseUnavailableError as error:  # an exit waits for no database
+            report = OnceReport(scheduled=(), commands=(), proposals=(), unreached=_told_error(error))
+        cycle = app.loop.run_once(app.clock.now())
+        app.sender.book_waiting()
+        scheduled = (*report.scheduled, *app.scheduler.run_due(app.clock.now()))
+        app.sender.book_waiting()  # the cycle's own commands: their order did not wait for the database
     return msgspec.structs.replace(report, cycle=cycle, scheduled=scheduled)
 
 
@@ -93,7 +125,9 @@ class Daemon:
         self._engine_due = threading.Event()
         self._failure: BaseException | None = None
         self._loop_at: dt.datetime | None = None
-        self._wakeup: CommandWakeup | None = None
+        self._wakeup: Wakeup | None = None
+        self._housekeeping = Housekeeping(app)
+        self._signal: int | None = None
 
     def run(self) -> None:
         """Work until a signal asks to stop.
@@ -103,9 +137,12 @@ class Daemon:
             BotError: What ended the work before a signal did.
         """
         app = self._app
-        with PidLock(app.home.pid_file) as pid_lock, CommandWakeup(app.home.sql) as wakeup:
+        with PidLock(app.home.pid_file) as pid_lock, app.new_wakeup() as wakeup:
             self._wakeup = wakeup
             self._prepare()
+            timeline = ProcessTimeline(app, what=self._what)
+            with self._told_and_tried_again("process timeline"):
+                timeline.started()
             old = {
                 number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
             }
@@ -124,6 +161,8 @@ class Daemon:
                     thread.join()
                 for number, handler in old.items():
                     signal.signal(number, handler)
+                with contextlib.suppress(StorageError):  # a state that refuses cannot be told that it did
+                    timeline.stopped(why_it_ended(self._failure or sys.exception(), self._signal))
                 remove_heartbeat(app.home)
         self._tell("stopped", {"what": self._what})
         if self._failure is not None:
@@ -143,14 +182,19 @@ class Daemon:
     def _prepare(self) -> None:
         """Build what the threads share, and refuse a start that must not be (D4, keys, mainnet)."""
         app = self._app
-        with app.store.transaction(what="start"):
-            pass  # recovery at start, before anything is decided
+        app.recover()  # before anything is decided
         _ = (app.scheduler, app.worker, app.engine)
+        with contextlib.suppress(DatabaseUnavailableError):  # absent is borne, foreign is not
+            app.queue.queued(limit=1)
         if self._trades:
             app.loop.check_start()
 
     def _works(self) -> tuple[Callable[[], None], ...]:
-        works: tuple[Callable[[], None], ...] = (self._work_on_commands, self._work_on_proposals)
+        works: tuple[Callable[[], None], ...] = (
+            self._work_on_commands,
+            self._work_on_proposals,
+            self._keep_files_tidy,
+        )
         return (*works, self._trade) if self._trades else works
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -174,6 +218,7 @@ class Daemon:
                     app.reload_settings()
                 for step in app.scheduler.run_due(app.clock.now()):
                     self._tell("scheduled", msgspec.structs.asdict(step))
+                self._housekeeping.run_due(app.clock.now())
             if self._wakeup is not None and not self._stop.is_set():
                 self._wakeup.wait(app.settings.seconds("worker.safety_poll_s"))
 
@@ -186,6 +231,14 @@ class Daemon:
             self._engine_due.wait(self._app.settings.seconds("worker.safety_poll_s"))
             self._engine_due.clear()
 
+    def _keep_files_tidy(self) -> None:
+        upkeep = Upkeep(self._app)
+        while not self._stop.is_set():
+            with self._told_and_tried_again("upkeep"):
+                for step in upkeep.run_due(self._app.clock.now()):
+                    self._tell("alarm" if step.alarm else "scheduled", msgspec.structs.asdict(step))
+            self._stop.wait(_UPKEEP_LOOK_S)
+
     def _trade(self) -> None:
         app = self._app
         while not self._stop.is_set():
@@ -194,6 +247,8 @@ class Daemon:
                 self._loop_at = report.at
                 for step in report.steps:
                     self._tell("alarm" if step.alarm else "step", msgspec.structs.asdict(step))
+                if report.steps and self._wakeup is not None:
+                    self._wakeup.notify()  # the rows of what was sold are written by the other thread
             self._stop.wait(app.settings.seconds("trading.cycle_s"))
 
     @contextlib.contextmanager
@@ -218,18 +273,24 @@ class Daemon:
         )
         write_heartbeat(self._app.home, beat)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = number
         self._stop.set()
         self._engine_due.set()
 
 
 _PASSING = (LockHeldError, StateConflictError, StateWriteError, DatabaseUnavailableError, ExchangeError)
+_UPKEEP_LOOK_S = 60
 _SETTINGS_COMMANDS = (CommandType.APPLY_RUNTIME_CONFIG, CommandType.CLEAR_RUNTIME_CONFIG)
 
 
 def _has_pending(app: App) -> bool:
     waiting = app.store.read(MANAGED_STATE).content.pending_proposals.values()
     return any(line.state is AssetState.PROPOSAL_PENDING for line in waiting)
+
+
+def _told_error(error: BotError) -> dict[str, str]:
+    return {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
 
 
 def _told(item: WorkedCommand) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name not in BY_NAME:
             found |= _flatten(value, f"{name}.")
         else:
             found[name] = value
@@ -190,7 +190,7 @@ def _users(table: Any, file_name: str) -> RoleBook:
 
 
 def _unknown(name: str, origin: str, known: tuple[str, ...] = tuple(BY_NAME)) -> SettingsError:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     hint = f" Did you mean {close[0]}?" if close else ""
     return SettingsError(
         f"There is no setting {name}.", code="setting_unknown", why=f"It stands in: {origin}.{hint}"

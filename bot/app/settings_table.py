@@ -4,7 +4,7 @@
 in upper case with dots as underscores behind `BOT_`: `trading.cycle_s` is `BOT_TRADING_CYCLE_S`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -76,7 +76,9 @@ def _list(allowed: Callable[[str], bool], what: str) -> Callable[[Any], tuple[st
 
 
 def _amounts(value: Any) -> tuple[tuple[str, Decimal], ...]:
-    items = value.split(",") if isinstance(value, str) else [f"{k}={v}" for k, v in dict(value).items()]
+    if not isinstance(value, str | Mapping):
+        raise BadValueError("expected amounts such as SOL=10,USDT=1000")
+    items = value.split(",") if isinstance(value, str) else [f"{k}={v}" for k, v in value.items()]
     found = []
     for item in items:
         asset, _, amount = item.partition("=")
@@ -132,11 +134,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "exchange.lookup_settles_after_s",
-        Decimal(15),
-        _number("11", "600"),
-        "When 'no such order' is believed after an unknown outcome; longer than the receive window (10 s).",
+        Decimal(30),
+        _number("1", "600"),
+        "When 'no such order' is believed after an unknown outcome; never sooner than a request can live.",
     ),
     Setting("database.url", "", _text, "SQL database of the bus; empty: SQLite in the home.", secret=True, runtime=False),
+    Setting("database.keep_finished_days", Decimal(90), _number("1", "36500"), "How long finished commands are kept; their idempotency keys with them."),
+    Setting("backup.mirror", "", _text, "Folder on another disk for an hourly verified copy of the home; empty: none.", runtime=False),
     Setting("lifecycle.proposal_ttl_hours", Decimal(168), _number("0.01", "8760"), "Q-MH-1: how long a proposal may be decided."),
     Setting("lifecycle.variants", _VARIANTS, _list(lambda v: v in _VARIANTS, "variants"), "Q-MH-2: variants that may be approved."),
     Setting("lifecycle.cooldown_hours", Decimal(24), _number("0", "8760"), "Q-MH-12: rest after a no."),

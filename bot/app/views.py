@@ -19,6 +19,9 @@ from bot.storage.heartbeat import Heartbeat, read_heartbeat
 from bot.storage.proposal_reader import list_proposal_ids, read_proposal
 
 STALE_LOOP_S = 60
+_CANDIDATES_SHOWN = 10
+WAITS = "waits for a decision"
+"""The standing of a proposal that can be approved or rejected."""
 
 
 class HoldingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +52,9 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     serial: int
     baseline_applied: bool
     worker: dict[str, Any] | None
+    you: str | None
+    """The acting user; None for an account that is no user of this home, and only looks on."""
+    role: str | None
     counts: dict[str, int]
     holdings: tuple[HoldingLine, ...]
     waiting: tuple[dict[str, Any], ...]
@@ -61,6 +67,8 @@ def status(context: HomeContext, now: dt.datetime) -> StatusView:
     counts: dict[str, int] = {}
     for line in lines:
         counts[line.state.value] = counts.get(line.state.value, 0) + 1
+    you = context.known_user
+    user = context.settings.users.get(you) if you is not None else None
     waiting = tuple(
         {
             "asset": asset,
@@ -76,6 +84,8 @@ def status(context: HomeContext, now: dt.datetime) -> StatusView:
         serial=managed.meta.serial,
         baseline_applied=context.store.read(BASELINE_HOLDINGS).content.is_applied,
         worker=worker_view(read_heartbeat(context.home), now),
+        you=you,
+        role=user.role.value if user is not None else None,
         counts=counts,
         holdings=tuple(line for line in lines if line.state is not AssetState.FROZEN),
         waiting=waiting,
@@ -177,13 +187,18 @@ def find_proposal(context: HomeContext, reference: str) -> dict[str, Any]:
             )
         return read_proposal(context.home, entry.current_proposal_id)
     ids = list_proposal_ids(context.home)
-    found = [name for name in ids if name.startswith(reference)] if reference else []
+    found = [name for name in ids if name.startswith(reference.lower())] if reference else []
     if len(found) == 1:
         return read_proposal(context.home, found[0])
-    why = f"{len(found)} proposals begin so." if found else did_you_mean(reference, ids)
-    raise UsageError(
-        f"There is no proposal {reference}.", code="no_such_proposal", why=why or "No file has this id."
-    )
+    if found:
+        raise UsageError(
+            f"{reference} stands for several proposals.",
+            code="no_such_proposal",
+            why=f"Candidates: {', '.join(found[:_CANDIDATES_SHOWN])}.",
+        )
+    with_one = [name for name, asset in managed.managed_assets.items() if asset.current_proposal_id]
+    hint = did_you_mean(reference.upper(), with_one) or did_you_mean(reference.lower(), ids)
+    raise UsageError(f"There is no proposal {reference}.", code="no_such_proposal", why=hint or None)
 
 
 def standing(managed: ManagedStateContent, document: dict[str, Any]) -> str:
@@ -192,7 +207,7 @@ def standing(managed: ManagedStateContent, document: dict[str, Any]) -> str:
     if entry is None or entry.current_proposal_id != document["proposal_id"]:
         return "superseded"
     if entry.state is AssetState.RISK_PROPOSED:
-        return "waits for a decision"
+        return WAITS
     if entry.state in AWAITING:
         return "being made"
     if entry.state is AssetState.PROPOSAL_REJECTED:

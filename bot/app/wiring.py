@@ -22,12 +22,17 @@ from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.proposals.policy import ProposalPolicy, VariantName
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.schema_check import product_schemas
-from bot.storage.sql.command_table import CommandTable
+from bot.storage.sql.home_queue import HomeQueue
+from bot.storage.sql.waking import Wakeup, open_wakeup
 from bot.trading.cycle import LoopSettings, TradingLoop
+from bot.trading.exits import SEND_WITHIN_S
 from bot.trading.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from bot.exchange.guards import CircuitBreaker
+
+_RECEIVE_WINDOW_S = 11
+"""The exchange's receive window (10 s) with a second for its clock."""
 
 
 class App(HomeContext):
@@ -38,14 +43,18 @@ class App(HomeContext):
         return threading.RLock()
 
     @cached_property
-    def queue(self) -> CommandTable:
-        """Return the commands table of this home's lineage."""
-        return CommandTable.open(
+    def queue(self) -> HomeQueue:
+        """Return the commands of this home's lineage; a database that is gone fails the calls, not this."""
+        return HomeQueue(
             self.home,
             clock=self.clock,
             lineage=self.store.read(MANAGED_STATE).meta.lineage,
             database_url=self.settings["database.url"] or None,
         )
+
+    def new_wakeup(self) -> Wakeup:
+        """Return what wakes a worker when a command was put on the bus."""
+        return open_wakeup(self.home.sql, database_url=self.settings["database.url"] or None)
 
     @cached_property
     def maker(self) -> CommandMaker:
@@ -110,7 +119,9 @@ class App(HomeContext):
     @cached_property
     def loop(self) -> TradingLoop:
         """Return the trading loop."""
-        settles = self.settings.seconds("exchange.lookup_settles_after_s")
+        # A request is signed within the sending time and one clock measurement, and lives 10 s from then.
+        lives_s = SEND_WITHIN_S + self.settings.seconds("exchange.timeout_s") + _RECEIVE_WINDOW_S
+        settles = max(lives_s, self.settings.seconds("exchange.lookup_settles_after_s"))
         return TradingLoop(
             self.store,
             self.gateway,

@@ -101,6 +101,7 @@ class AuditLog:
             if tail.point.sequence < durable.sequence:
                 raise shorter_than_known(self._path, tail.point, durable)
             missing = [record for record in records if record["sequence"] > tail.point.sequence]
+            self.check_held(records[: len(records) - len(missing)])
             check_links(self._path, tail.point, missing)
             cut = tail.size - tail.end
             data = b"".join(line_for(record) for record in missing)
@@ -178,6 +179,20 @@ class AuditLog:
             point, count = point_of(record), count + 1
         return VerifyResult(records=count)
 
+    def check_held(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Make sure that the log holds these very records; only writers without the lock need it.
+
+        Raises:
+            RecoveryNeedsOperatorError: It holds others in their places.
+        """
+        if not records:
+            return
+        since = self.records(from_sequence=records[0]["sequence"])
+        held = {found["sequence"]: found["hash"] for found in since}
+        for record in records:
+            if held.get(record["sequence"]) != record["hash"]:
+                raise two_writers(self._path, record)
+
     def _lines(self) -> Iterator[tuple[int, bytes, bool]]:
         """Return number, line, and whether it is the last one and lacks its newline."""
         if not self._path.exists():
@@ -230,6 +245,14 @@ def check_links(path: Path, point: AuditPoint, records: Sequence[Mapping[str, An
                 why="A part of the audit log is missing or foreign.",
             )
         point = point_of(record)
+
+
+def two_writers(path: Path, record: Mapping[str, Any]) -> RecoveryNeedsOperatorError:
+    """Return the error for a commit whose place in the log another one has taken."""
+    return RecoveryNeedsOperatorError(
+        f"{path} does not hold what {record.get('document', 'a refusal')} says of itself.",
+        why=f"Its record {record['sequence']} is another one: two writers worked without the lock.",
+    )
 
 
 def shorter_than_known(path: Path, found: AuditPoint, durable: AuditPoint) -> RecoveryNeedsOperatorError:

@@ -23,6 +23,7 @@ from bot.lifecycle.runtime_config import RuntimeConfigContent
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode, typed
 from bot.storage.process_info import WriterInfo
 from bot.storage.schema_check import SchemaCheck
+from bot.storage.schema_upgrades import UPGRADES, Upgrades, upgraded
 
 T = TypeVar("T")
 
@@ -129,32 +130,63 @@ def build_document(kind: DocumentKind[T], content: T, meta: DocumentMeta) -> byt
 
 
 def read_document(
-    kind: DocumentKind[T], raw: bytes, *, path: Path, schemas: SchemaCheck, environment: str | None = None
+    kind: DocumentKind[T],
+    raw: bytes,
+    *,
+    path: Path,
+    schemas: SchemaCheck,
+    environment: str | None = None,
+    upgrades: Upgrades = UPGRADES,
 ) -> Snapshot[T]:
-    """Read one version strictly.
+    """Read one version strictly; an older release's is brought into the newest form.
 
     Raises:
         StateFileError: Naming the file and what is wrong: JSON, schema version, schema, checksum,
             environment or a field.
     """
+    document = _decoded(raw, path)
+    newest = _in_newest_form(kind, document, path=path, upgrades=upgrades)
+    schemas.check(kind.name, newest, path=path, raw=raw)
+    expected = document["_meta"].get("checksum")
+    actual = checksum_of(document)
+    if expected != actual:
+        raise _invalid(path, f"Its checksum says {expected!r}, its content gives {actual!r}: it was edited.")
+    return _snapshot(kind, newest, path=path, environment=environment)
+
+
+def read_edited_document(
+    kind: DocumentKind[T], raw: bytes, *, path: Path, schemas: SchemaCheck, environment: str | None = None
+) -> Snapshot[T]:
+    """Read a file that a hand has edited: strict in all but its checksum, which cannot fit any more.
+
+    Raises:
+        StateFileError: As `read_document`.
+    """
+    document = _in_newest_form(kind, _decoded(raw, path), path=path, upgrades=UPGRADES)
+    schemas.check(kind.name, document, path=path, raw=raw)
+    return _snapshot(kind, document, path=path, environment=environment)
+
+
+def _decoded(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         document = decode_strict(raw)
     except NotStrictJsonError as error:
         raise _invalid(path, f"It is no strict JSON: {error}.") from error
-    meta_fields = document.get("_meta") if isinstance(document, dict) else None
-    if not isinstance(meta_fields, dict):
+    if not isinstance(document, dict) or not isinstance(document.get("_meta"), dict):
         raise _invalid(path, "It has no _meta, so it is no state document.")
-    version = meta_fields.get("schema_version")
-    if version != kind.schema_version:
+    return document
+
+
+def _in_newest_form(
+    kind: DocumentKind[Any], document: dict[str, Any], *, path: Path, upgrades: Upgrades
+) -> dict[str, Any]:
+    newest = upgraded(kind.name, document, newest=kind.schema_version, upgrades=upgrades)
+    if newest is None:
+        version = document["_meta"].get("schema_version")
         raise _invalid(
             path, f"Its schema version is {version!r}; this release reads {kind.schema_version!r}."
         )
-    schemas.check(kind.name, document, path=path, raw=raw)
-    expected = meta_fields.get("checksum")
-    actual = checksum_of(document)
-    if expected != actual:
-        raise _invalid(path, f"Its checksum says {expected!r}, its content gives {actual!r}: it was edited.")
-    return _snapshot(kind, document, path=path, environment=environment)
+    return newest
 
 
 def checksum_of(document: Mapping[str, Any]) -> str:

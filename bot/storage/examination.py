@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.kernel.errors import AuditError, RecoveryNeedsOperatorError, StateFileError
 from bot.storage.audit_chain import point_of
-from bot.storage.audit_log import Tail, check_links, shorter_than_known
+from bot.storage.audit_log import AuditLog, Tail, check_links, shorter_than_known, two_writers
 from bot.storage.documents import ALL_KINDS, AuditPoint, DocumentKind, Snapshot, content_digest
 from bot.storage.store_context import StoreContext, bytes_or_none
 
@@ -212,7 +212,7 @@ def _check_audit(
     path = context.audit.path
     if tail.point.sequence < durable.sequence:
         raise shorter_than_known(path, tail.point, durable)
-    records = {record["sequence"]: record for meta in metas for record in meta.outbox}
+    records = _outboxes(context.audit, tail, documents)
     ends = [durable, *(point_of(record) for record in records.values())]
     end = max(ends, key=lambda point: point.sequence)
     if tail.point.sequence > end.sequence or (
@@ -225,3 +225,21 @@ def _check_audit(
     unwritten = tuple(records[number] for number in sorted(records) if number > tail.point.sequence)
     check_links(path, tail.point, unwritten)
     return durable, unwritten
+
+
+def _outboxes(log: AuditLog, tail: Tail, documents: Sequence[Examined]) -> dict[int, Mapping[str, Any]]:
+    """Return the records of all outboxes by sequence; the link guards one document, this guards the log.
+
+    Two writers without the lock may commit two documents on the same end of the log. Then only one
+    of them is told there, and the other must not be forgotten in silence.
+    """
+    records: dict[int, Mapping[str, Any]] = {}
+    for found in documents:
+        outbox = found.snapshot.meta.outbox
+        for record in outbox:
+            if records.setdefault(record["sequence"], record)["hash"] != record["hash"]:
+                raise two_writers(log.path, record)
+        is_known = recorded_serial(tail, found.kind) >= found.serial
+        if outbox and not is_known and outbox[-1]["sequence"] <= tail.point.sequence:
+            log.check_held(outbox)
+    return records

@@ -203,8 +203,12 @@ def create_home(root: Path, *, file_ops: FileOps | None = None) -> Home:
     return home
 
 
-def check_home(home: Home) -> None:
+def check_home(home: Home, *, probe: bool = True) -> None:
     """Say by an error why state could not be kept safely in this home.
+
+    Args:
+        home: The home.
+        probe: Try a hard link too, which writes; without it, looking on works on a read-only disk.
 
     Raises:
         BotError: `home_missing`, or `folder_unsafe` (world-writable or sticky folder, network file
@@ -221,7 +225,8 @@ def check_home(home: Home) -> None:
         raise _unsafe(
             home.backups, "state/ and backups/ lie on two file systems; a commit is a link between."
         )
-    _check_hard_links(home)
+    if probe:
+        _check_hard_links(home)
 
 
 def file_system_of(folder: Path) -> str:

@@ -3,6 +3,7 @@
 Each is replaced as a whole (mode 0600) and read strictly; none of them is the truth about a coin.
 """
 
+import hashlib
 import shutil
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ from bot.storage.files.atomic_file import create_once, publish_replace
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode
 
-_MODE = 0o600
+_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 def read_json(path: Path) -> Any | None:
@@ -53,6 +54,11 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+def make_folder(path: Path) -> None:
+    """Make a private folder with its parents; one that exists stays as it is."""
+    path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+
+
 def open_log(path: Path) -> TextIO:
     """Open a log file of a child process, private and empty."""
     path.touch(mode=_MODE)
@@ -80,3 +86,15 @@ def create_text(path: Path, text: str) -> None:
         StorageError: It exists with other content, or the disk refused.
     """
     create_once(FileOps(), path, text.encode(), _MODE)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Raises:
+        StateFileError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StateFileError(f"{path} cannot be read.", why=f"{error.strerror or error}.") from error

@@ -58,7 +58,11 @@ def recover(context: StoreContext, *, all_needed: bool = True) -> Recovered:
             publish_replace(context.ops, context.home.public(document.kind.name), document.raw, FILE_MODE)
             republished.append(document.kind.name)
         context.remember(document.kind, document.raw, document.snapshot)
+    if found.unwritten and not republished:
+        # Renamed and then killed: the audit must not tell what a power cut could still take back.
+        flush_folder(context.ops, context.home.state)
     tail, appended, cut = context.audit.append_missing(found.unwritten, durable=found.durable)
+    _mend_refusals(context)
     report = RecoveryReport(
         alarms=tuple(alarms),
         republished=tuple(republished),
@@ -68,6 +72,16 @@ def recover(context: StoreContext, *, all_needed: bool = True) -> Recovered:
     )
     snapshots = {name: document.snapshot for name, document in found.documents.items()}
     return Recovered(snapshots=snapshots, tail=tail, report=report)
+
+
+def _mend_refusals(context: StoreContext) -> None:
+    """Cut a refusal that a crash left torn; once per process, since its own ones are whole."""
+    if context.refusals_mended:
+        return
+    tail = context.refusals.read_tail()
+    if tail.size != tail.end:
+        context.refusals.append_missing([], durable=tail.point)
+    context.refusals_mended = True
 
 
 def _make_name_durable(context: StoreContext, document: Examined) -> None:

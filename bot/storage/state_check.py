@@ -13,6 +13,7 @@ from bot.storage.files.atomic_file import temp_files
 from bot.storage.files.locks import hold
 from bot.storage.home import FILE_MODE, FOLDER_MODE, FROZEN_FILE_MODE, check_home
 from bot.storage.reports import Finding
+from bot.storage.retention import ALWAYS_KEPT
 from bot.storage.store_context import StoreContext, bytes_or_none
 
 _LOCK_TIMEOUT_S = 2.0
@@ -73,7 +74,12 @@ def _document(context: StoreContext, kind: DocumentKind[Any]) -> list[Finding]:
                 )
         except (BotError, OSError) as error:
             findings.append(_from_error(error, path))
-    gaps = [serial for serial, after in itertools.pairwise(serials) if after != serial + 1]
+    whole_from = serials[-ALWAYS_KEPT] if len(serials) > ALWAYS_KEPT else 0  # older ones may be pruned
+    gaps = [
+        serial
+        for serial, after in itertools.pairwise(serials)
+        if after != serial + 1 and serial >= whole_from
+    ]
     findings += [
         Finding(severity="warning", what=f"The version after {serial} is gone.", path=str(public_path.name))
         for serial in gaps

@@ -21,10 +21,12 @@ from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import plain
 from bot.storage.files.locks import hold
 from bot.storage.home import Home
+from bot.storage.kept_files import edited_file, kept_version
 from bot.storage.process_info import WriterInfo
 from bot.storage.recovery import Recovered, recover
 from bot.storage.reports import Alarm, AlarmCode, Finding, RecoveryReport
 from bot.storage.schema_check import SchemaCheck, product_schemas
+from bot.storage.schema_upgrades import UPGRADES, Upgrades
 from bot.storage.state_check import check_home_files
 from bot.storage.store_context import StoreContext
 
@@ -51,6 +53,7 @@ class StateStore:
         environment: str,
         file_ops: FileOps | None = None,
         schemas: SchemaCheck | None = None,
+        upgrades: Upgrades = UPGRADES,
         on_alarm: Callable[[Alarm], None] | None = None,
     ) -> None:
         self.home = home
@@ -64,6 +67,7 @@ class StateStore:
             environment=environment,
             file_ops=file_ops or FileOps(),
             schemas=schemas or product_schemas(),
+            upgrades=upgrades,
         )
         self._stopped_by: StateUnsureError | None = None
 
@@ -144,6 +148,18 @@ class StateStore:
             finally:
                 work.close()
 
+    def serials(self, kind: DocumentKind[T]) -> list[int]:
+        """Return the serials of the document's kept versions, lowest first."""
+        return self._context.serials(kind)
+
+    def kept(self, kind: DocumentKind[T], serial: int) -> Snapshot[T]:
+        """Return a kept version that the audit proves (see `kept_version`); takes no lock."""
+        return kept_version(self._context, kind, serial, lineage=self.read(kind).meta.lineage)
+
+    def edited(self, kind: DocumentKind[T], file_digest: str) -> Snapshot[T]:
+        """Return a hand edit that was set aside (see `edited_file`); takes no lock."""
+        return edited_file(self._context, kind, file_digest, lineage=self.read(kind).meta.lineage)[1]
+
     def check(self) -> list[Finding]:
         """Look at every file and change none; the result has at least one line per document."""
         return check_home_files(self._context)
@@ -195,6 +211,16 @@ class Transaction:
         self._must_be_open()
         return cast("Snapshot[T]", self._snapshots[kind.name])
 
+    def kept(self, kind: DocumentKind[T], serial: int) -> Snapshot[T]:
+        """Return a kept version that the audit proves (see `kept_version`)."""
+        self._must_be_open()
+        return kept_version(self._context, kind, serial, lineage=self._lineage)
+
+    def edited(self, kind: DocumentKind[T], file_digest: str) -> Snapshot[T]:
+        """Return a hand edit that was set aside (see `edited_file`)."""
+        self._must_be_open()
+        return edited_file(self._context, kind, file_digest, lineage=self._lineage)[1]
+
     def applied(self, command_uid: str) -> AppliedCommand | None:
         """Return the command as some document remembers it, or None."""
         self._must_be_open()
@@ -238,8 +264,12 @@ class Transaction:
         self._must_be_open()
         return self._context.refusals.append(plain(refusal))
 
+    def record(self, events: Sequence[Event]) -> CommitResult:
+        """Put events that change no content into the audit log: one commit without a change."""
+        return self._commit(MANAGED_STATE, self.current(MANAGED_STATE).content, (), events)
+
     def record_alarms(self) -> None:
-        """Put what the recovery found odd into the audit log: one commit without a change."""
+        """Put what the recovery found odd into the audit log."""
         events = tuple(
             Event(
                 type=_ALARM_EVENTS[alarm.code],
@@ -255,7 +285,7 @@ class Transaction:
             )
             for alarm in self._found.report.alarms
         )
-        self._commit(MANAGED_STATE, self.current(MANAGED_STATE).content, (), events)
+        self.record(events)
 
     def create(self, kind: DocumentKind[T]) -> None:
         """Make a document's first version, empty."""

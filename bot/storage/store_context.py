@@ -12,25 +12,36 @@ from bot.storage.documents import DocumentKind, Snapshot, T, read_document
 from bot.storage.files.file_ops import FileOps
 from bot.storage.home import Home
 from bot.storage.schema_check import SchemaCheck
+from bot.storage.schema_upgrades import UPGRADES, Upgrades
 
 _VERSION_NAME = re.compile(r"([0-9]{8,})\.json")
 
 
 class StoreContext:
-    """The means of one store; `seen` and `durable` only save work, they never decide anything."""
+    """The means of one store; what it remembers only saves work, it never decides anything."""
 
     def __init__(
-        self, home: Home, *, clock: Clock, environment: str, file_ops: FileOps, schemas: SchemaCheck
+        self,
+        home: Home,
+        *,
+        clock: Clock,
+        environment: str,
+        file_ops: FileOps,
+        schemas: SchemaCheck,
+        upgrades: Upgrades = UPGRADES,
     ) -> None:
         self.home = home
         self.clock = clock
         self.environment = environment
         self.ops = file_ops
         self.schemas = schemas
+        self.upgrades = upgrades
         self.audit = AuditLog(home.audit_log, file_ops=file_ops)
         self.refusals = AuditLog(home.refusals_log, file_ops=file_ops)
         self.durable: dict[str, int] = {}
         """Per document, the serial whose name this process itself has flushed."""
+        self.refusals_mended = False
+        """Whether this process has made sure that no torn refusal is left."""
         self._seen: dict[str, tuple[bytes, Snapshot[Any]]] = {}
 
     def version_path(self, kind: DocumentKind[T], serial: int) -> Path:
@@ -54,7 +65,14 @@ class StoreContext:
         seen = self._seen.get(kind.name)
         if seen is not None and seen[0] == raw:
             return seen[1]
-        return read_document(kind, raw, path=path, schemas=self.schemas, environment=self.environment)
+        return read_document(
+            kind,
+            raw,
+            path=path,
+            schemas=self.schemas,
+            environment=self.environment,
+            upgrades=self.upgrades,
+        )
 
     def remember(self, kind: DocumentKind[T], raw: bytes, snapshot: Snapshot[T]) -> None:
         """Keep the newest version's bytes with what they say."""

@@ -8,7 +8,9 @@ import pytest
 from tests.architecture.source_tree import REPOSITORY
 
 HEAVY = (
+    "alembic",
     "ccxt",
+    "psycopg",
     "sqlalchemy",
     "numpy",
     "talib",

@@ -15,7 +15,8 @@ PINS = {canonicalize_name(name): version for name, version in PINNED.findall(LOC
 
 def asked_for() -> list[Requirement]:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = project["dependency-groups"].values()
+    extras = project["project"]["optional-dependencies"]
+    groups = [*extras.values(), *project["dependency-groups"].values()]
     lines = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     return [Requirement(line) for line in [*lines, *(line for group in groups for line in group)]]
 

@@ -12,8 +12,8 @@ import pytest
 from bot.storage.home import Home, create_home
 from bot.storage.sql.command_table import CommandTable
 from bot.storage.sql.wakeup import CommandWakeup
+from tests.contract.command_queue_contract import new
 from tests.fakes.fake_clock import FakeClock
-from tests.integration.test_storage_command_table import new
 
 
 @pytest.fixture

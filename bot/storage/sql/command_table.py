@@ -3,27 +3,34 @@
 Exactly-once does not come from here but from the state's lock, its `applied` ring and the commit by
 link. Rules: 1 the same actor and key give the same row, or a refusal for another request. 2 Per
 asset only the oldest waiting command is offered; between assets the lowest priority number first.
-3 A final row never changes (the WHERE says so). 4 RETURNING is always fetched whole.
+3 A final row never changes (the WHERE says so). 4 RETURNING is always fetched whole. 5 The same statements
+on both engines; on a server a claim skips a row that another worker has in hand.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, update
 
 from bot.kernel.canonical import canonical_bytes
 from bot.kernel.clock import Clock, from_iso, iso_z
-from bot.kernel.errors import RefusedError, StorageError, UsageError
+from bot.kernel.errors import DatabaseUnavailableError, RefusedError, StorageError, UsageError
 from bot.kernel.ids import is_id
 from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandState, CommandType, NewCommand
 from bot.storage.files.json_codec import decode_strict
 from bot.storage.home import Home
 from bot.storage.process_info import host_name
-from bot.storage.sql.engine import open_engine, reading, writing
-from bot.storage.sql.tables import IS_QUEUED, SCHEMA_VERSION, commands, meta, metadata
+from bot.storage.sql.engine import insert_into, open_engine, reading, writing
+from bot.storage.sql.layout import prepare_layout
+from bot.storage.sql.owner import Owner, belongs_to, claim
+from bot.storage.sql.postgres import announce, database_now, is_postgres
+from bot.storage.sql.read_cache import ReadCache
+from bot.storage.sql.tables import IS_QUEUED, commands
 
 _CANDIDATES_SHOWN = 10
+_PRUNED_AT_ONCE = 1_000
 
 
 class CommandTable:
@@ -33,36 +40,44 @@ class CommandTable:
     not answer, and then nothing was changed.
     """
 
-    def __init__(self, engine: Engine, *, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, *, clock: Clock, owner: Owner | None = None, cache: ReadCache | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._owner = owner
+        self._cache = cache
 
     @classmethod
     def open(
         cls, home: Home, *, clock: Clock, lineage: str, database_url: str | None = None
     ) -> "CommandTable":
-        """Open the home's table; made if needed.
+        """Open the home's table; an embedded one is made or brought up to this release if needed.
 
         Args:
             home: The home.
-            clock: Time of outcomes.
+            clock: Time of outcomes, where the database runs on this host.
             lineage: The state's life (`Snapshot.meta.lineage`): the database must belong to it.
             database_url: The value of `BOT_DATABASE_URL`, if set.
 
         Raises:
             DatabaseUnavailableError: The database did not answer.
-            StorageError: `database_foreign`: it belongs to another home, or to another release.
-            SettingsError: The URL is not supported.
+            StorageError: `database_foreign`, `database_outdated` or `database_unknown`.
+            SettingsError: The URL cannot be used.
         """
         engine = open_engine(home.sql, database_url=database_url)
+        owner = owner_of(home, lineage)
         try:
-            with writing(engine) as connection:
-                metadata.create_all(connection)
-                _claim_database(connection, lineage)
+            prepare_layout(engine, upgrade=False)
+            with reading(engine) as connection:
+                is_claimed = belongs_to(connection, owner)
+            if not is_claimed:
+                with writing(engine) as connection:
+                    claim(connection, owner)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, clock=clock)
+        return cls(engine, clock=clock, owner=owner, cache=ReadCache(home))
 
     def enqueue(self, new: NewCommand) -> CommandRow:
         """Keep a command; the same request again returns the row that is there.
@@ -74,11 +89,9 @@ class CommandTable:
             known = _row_of_request(connection, new)
             if known is None:
                 values = {**_columns_of(new), "state": CommandState.QUEUED.value}
-                known = (
-                    connection.execute(insert(commands).values(values).returning(commands))
-                    .mappings()
-                    .all()[0]
-                )
+                known = _insert_once(connection, new, values)
+                if is_postgres(connection):
+                    announce(connection)
             return _to_row(known)
 
     def queued(self, *, limit: int) -> list[CommandRow]:
@@ -97,21 +110,25 @@ class CommandTable:
         """Count one more attempt on a waiting row, durably, and return how many there are now.
 
         Raises:
-            StorageError: There is no such waiting row.
+            StorageError: `state_changed`: there is no such waiting row, or another worker has it in
+                hand at this moment. `database_foreign`: another host has taken the database over.
         """
-        statement = (
-            update(commands)
-            .where(commands.c.id == row_id, IS_QUEUED)
-            .values(attempts=commands.c.attempts + 1, claimed_by=worker, claimed_at=self._now())
-            .returning(commands.c.attempts)
-        )
         with writing(self._engine) as connection:
+            if self._owner is not None:
+                belongs_to(connection, self._owner)
+            free = select(commands.c.id).where(commands.c.id == row_id, IS_QUEUED)
+            statement = (
+                update(commands)
+                .where(commands.c.id.in_(free.with_for_update(skip_locked=True)), IS_QUEUED)
+                .values(attempts=commands.c.attempts + 1, claimed_by=worker, claimed_at=self._now(connection))
+                .returning(commands.c.attempts)
+            )
             counted = connection.execute(statement).scalars().all()
         if not counted:
             raise StorageError(
                 f"Command row {row_id} is not waiting any more.",
                 code="state_changed",
-                why="It has its outcome.",
+                why="It has its outcome, or another worker has it in hand.",
             )
         return int(counted[0])
 
@@ -158,51 +175,93 @@ class CommandTable:
         """
         with writing(self._engine) as connection:
             if _row_of_request(connection, new) is None:
-                connection.execute(insert(commands).values({**_columns_of(new), **self._outcome(outcome)}))
+                values = {**_columns_of(new), **self._outcome(connection, outcome)}
+                _insert_once(connection, new, values)
+                self._follow(connection)
             else:
                 self._finish(connection, new.uid, outcome)
+
+    def catch_up(self) -> int:
+        """Bring the read cache up to the audit log; returns how many records were missing.
+
+        Raises:
+            StorageError: `database_ahead`: the cache comes from another log.
+        """
+        if self._cache is None:
+            return 0
+        with reading(self._engine) as connection:
+            if not self._cache.is_behind(connection):
+                return 0
+        taken = 0
+        while True:
+            with writing(self._engine) as connection:
+                step = self._cache.follow(connection)
+            if not step:
+                return taken
+            taken += step
+
+    def prune(self, *, keep: dt.timedelta) -> int:
+        """Remove commands that were finished longer ago than `keep`; returns how many.
+
+        Their idempotency keys are forgotten with them. What waits stays, however old.
+        """
+        cutoff = iso_z(self._clock.now() - keep)
+        old = select(commands.c.id).where(commands.c.state != "queued", commands.c.finished_at < cutoff)
+        removed = 0
+        while True:
+            with reading(self._engine) as connection:
+                ids = connection.execute(old.order_by(commands.c.id).limit(_PRUNED_AT_ONCE)).scalars().all()
+            if not ids:
+                return removed
+            with writing(self._engine) as connection:
+                gone = delete(commands).where(commands.c.id.in_(ids)).returning(commands.c.id)
+                removed += len(connection.execute(gone).all())
 
     def close(self) -> None:
         """Release the connections."""
         self._engine.dispose()
 
     def _finish(self, connection: Connection, uid: str, outcome: CommandOutcome) -> bool:
-        statement = update(commands).where(commands.c.uid == uid, IS_QUEUED).values(self._outcome(outcome))
-        return bool(connection.execute(statement.returning(commands.c.id)).all())
+        values = self._outcome(connection, outcome)
+        statement = update(commands).where(commands.c.uid == uid, IS_QUEUED).values(values)
+        done = bool(connection.execute(statement.returning(commands.c.id)).all())
+        self._follow(connection)
+        return done
 
-    def _outcome(self, outcome: CommandOutcome) -> dict[str, Any]:
+    def _follow(self, connection: Connection) -> None:
+        if self._cache is not None:
+            self._cache.follow(connection)
+
+    def _outcome(self, connection: Connection, outcome: CommandOutcome) -> dict[str, Any]:
         if outcome.state is CommandState.QUEUED:
             raise ValueError("an outcome is final; queued is none")
         return {
             "state": outcome.state.value,
-            "finished_at": self._now(),
+            "finished_at": self._now(connection),
             "outcome_code": outcome.code,
             "outcome_reason": outcome.reason,
             "outcome_detail": _json(outcome.detail),
             "applied_serial": outcome.applied_serial,
         }
 
-    def _now(self) -> str:
-        return iso_z(self._clock.now())
+    def _now(self, connection: Connection) -> str:
+        """Return the database's time: a server's own, or this host's for the embedded file."""
+        return database_now(connection) if is_postgres(connection) else iso_z(self._clock.now())
 
 
-def _claim_database(connection: Connection, lineage: str) -> None:
-    """Write whose database this is, or refuse a foreign one."""
-    known = {row["key"]: row["value"] for row in connection.execute(select(meta)).mappings().all()}
-    wanted = {"lineage": lineage, "schema_version": SCHEMA_VERSION}
-    for key, value in wanted.items():
-        if known.get(key, value) != value:
-            raise StorageError(
-                "The commands database does not belong to this home.",
-                code="database_foreign",
-                why=f"Its {key} is {known[key]}, expected {value}.",
-            )
-    # The embedded file lies inside the home, so a renamed host is no second one.
-    missing = [{"key": key, "value": value} for key, value in wanted.items() if key not in known]
-    if "host" not in known:
-        missing.append({"key": "host", "value": host_name()})
-    if missing:
-        connection.execute(insert(meta), missing)
+def owner_of(home: Home, lineage: str) -> Owner:
+    """Return who this process is for a database."""
+    return Owner(lineage=lineage, host=host_name(), home=str(home.root))
+
+
+def _insert_once(connection: Connection, new: NewCommand, values: Mapping[str, Any]) -> RowMapping:
+    """Insert a row; where another process was faster with the same request, return that one's."""
+    statement = insert_into(connection, commands).values(values).on_conflict_do_nothing()
+    made = connection.execute(statement.returning(*commands.c)).mappings().all()
+    known = made[0] if made else _row_of_request(connection, new)
+    if known is None:
+        raise DatabaseUnavailableError("The commands database contradicts itself about a key.")
+    return known
 
 
 def _row_of_request(connection: Connection, new: NewCommand) -> RowMapping | None:

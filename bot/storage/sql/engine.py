@@ -1,8 +1,8 @@
 """Opening the commands database with settings under which nothing acknowledged is lost.
 
-WAL only with an SQLite that has no WAL-reset bug (3.51.3 on); pysqlite3 bundles one. Otherwise a
+SQLite: WAL only with a version that has no WAL-reset bug (3.51.3 on); pysqlite3 bundles one. Otherwise a
 rollback journal. Always `synchronous=FULL`, and `BEGIN IMMEDIATE` for every write: a read that turns
-into a write would fail at once.
+into a write would fail at once. A file that was removed or replaced is noticed before it is used.
 """
 
 import contextlib
@@ -14,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
-from bot.kernel.errors import DatabaseUnavailableError, SettingsError
+from bot.kernel.errors import DatabaseUnavailableError
+from bot.storage.sql.postgres import is_postgres, postgres_engine
 
 WAL_SAFE_VERSION = (3, 51, 3)
 _BUSY_TIMEOUT_S = 10
@@ -46,7 +48,9 @@ def journal_mode(module: ModuleType) -> str:
 
 
 def open_engine(path: Path, *, database_url: str | None = None, module: ModuleType | None = None) -> Engine:
-    """Return an engine on the home's database file, made if needed; nothing is connected yet.
+    """Return an engine on the home's database file, made if needed, or on the server that a URL names.
+
+    Nothing is connected yet.
 
     Args:
         path: The embedded database's file.
@@ -54,28 +58,37 @@ def open_engine(path: Path, *, database_url: str | None = None, module: ModuleTy
         module: The SQLite driver; the best one by default.
 
     Raises:
-        SettingsError: The URL asks for a database that this release does not support.
+        SettingsError: The URL cannot be used.
         DatabaseUnavailableError: The file cannot be made.
     """
     if database_url:
-        scheme = database_url.partition(":")[0]
-        raise SettingsError(
-            "BOT_DATABASE_URL cannot be used.",
-            why=f"It asks for {scheme!r}; this release keeps commands in the home's own SQLite file only.",
-            fix="Unset BOT_DATABASE_URL; PostgreSQL comes with the next release.",
-        )
-    driver = module or sqlite_module()
+        return postgres_engine(database_url)
+    return _sqlite_engine(path, module or sqlite_module())
+
+
+def _sqlite_engine(path: Path, driver: ModuleType) -> Engine:
     _make_private_file(path)
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)), module=driver, connect_args={"timeout": _BUSY_TIMEOUT_S}
-    )
+    address = f"{path.absolute().as_uri()}?mode=rw"  # a missing file is an error, never an empty database
     journal = journal_mode(driver)
 
+    def connect() -> Any:
+        if not path.exists():
+            raise driver.OperationalError(f"{path} is gone; it is made anew, empty, when it is opened again")
+        return driver.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+
+    engine = create_engine(URL.create("sqlite", database=str(path)), module=driver, creator=connect)
+
     @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
+    def _on_connect(connection: Any, record: Any) -> None:
+        record.info["inode"] = _inode(path)
         connection.isolation_level = None  # transactions begin where this module says, nowhere else
         for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
+
+    @event.listens_for(engine, "checkout")
+    def _on_checkout(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info.get("inode") != _inode(path):  # what is written there, nobody would ever read
+            raise DisconnectionError(f"{path} was removed or replaced")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
@@ -108,6 +121,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that knows ON CONFLICT, in this engine's words."""
+    return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+
+
 @contextlib.contextmanager
 def _mapped() -> Iterator[None]:
     try:
@@ -115,6 +133,13 @@ def _mapped() -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise DatabaseUnavailableError("The commands database did not answer.", why=f"{cause}.") from error
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _make_private_file(path: Path) -> None:

@@ -1,17 +1,37 @@
 """The tables. Guards live here too: CHECKs tie a command's state to its columns.
 
-`commands.id` is the order of acceptance. Text columns hold ISO-8601 UTC times and canonical JSON.
+`commands.id` is the order of acceptance. Text columns hold ISO-8601 UTC times and canonical JSON, on
+both engines: a number in JSON keeps its exact decimal text. The layout is written down twice, here and
+as migrations; a test compares the catalogues that both give.
 """
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from bot.lifecycle.commands import CommandState
+from bot.lifecycle.states import AssetState
 
-SCHEMA_VERSION = "1"
+REVISIONS = ("v0001", "v0002")
+"""Every layout ever released, oldest first; the last one is this release's."""
+HEAD = REVISIONS[-1]
 
 metadata = MetaData()
 
 _STATES = ", ".join(f"'{state.value}'" for state in CommandState)
+_ASSET_STATES = ", ".join(f"'{state.value}'" for state in AssetState)
+_ROW_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows in INTEGER columns only
 
 IS_QUEUED = text("commands.state = 'queued'")
 """A literal, not a parameter, so that the partial index is used."""
@@ -19,7 +39,7 @@ IS_QUEUED = text("commands.state = 'queued'")
 commands = Table(
     "commands",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
     Column("uid", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("asset", Text, nullable=False),
@@ -48,7 +68,52 @@ commands = Table(
     sqlite_autoincrement=True,
 )
 
-Index("ix_commands_queued", commands.c.asset, commands.c.id, sqlite_where=text("state = 'queued'"))
+_ONLY_QUEUED: dict[str, Any] = {
+    "sqlite_where": text("state = 'queued'"),
+    "postgresql_where": text("state = 'queued'"),
+}
+Index("ix_commands_queued", commands.c.asset, commands.c.id, **_ONLY_QUEUED)
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
-"""Which home this database belongs to: `lineage`, `host`, `schema_version`."""
+"""Whose database this is (`lineage`, `host`, `home`), `schema_version`, and how far the cache has come."""
+
+managed_proposals = Table(
+    "managed_proposals",
+    metadata,
+    Column("proposal_id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposal_json", Text),
+    Column("generated_at", Text),
+    Column("expires_at", Text),
+    Column("decided_at", Text),
+    Column("requested_by_user_id", Text),
+    Column("decided_by_user_id", Text),
+    Column("decision", Text),
+    Column("serial", Integer, nullable=False),
+    CheckConstraint(f"state IN ({_ASSET_STATES})", name="ck_managed_proposals_state"),
+    CheckConstraint(
+        "decision IS NULL OR decision IN ('approved', 'rejected', 'expired')",
+        name="ck_managed_proposals_decision",
+    ),
+    CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="ck_managed_proposals_decided"),
+)
+"""Read cache: every proposal ever asked for, with its file's content and what was decided."""
+
+Index("ix_managed_proposals_asset", managed_proposals.c.asset, managed_proposals.c.serial)
+
+managed_assets_history = Table(
+    "managed_assets_history",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=False),
+    Column("asset", Text, nullable=False),
+    Column("state_from", Text),
+    Column("state_to", Text),
+    Column("actor", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("ts", Text, nullable=False),
+    Column("metadata_json", Text, nullable=False),
+)
+"""Read cache: one row per event of a coin; `id` is the audit log's sequence."""
+
+Index("ix_managed_assets_history_asset", managed_assets_history.c.asset, managed_assets_history.c.id)

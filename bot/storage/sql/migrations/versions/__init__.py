@@ -1,0 +1,1 @@
+"""One file per released layout; a released file never changes."""

@@ -1,0 +1,212 @@
+"""The read cache for screens: `managed_proposals` and `managed_assets_history`, told by the audit log.
+
+Rules: 1 the files are the truth; nothing ever decides by the cache. 2 It is written in the transaction
+that finishes a command, from the audit records that came since, so it can fall behind but never be
+wrong; whatever finishes next catches up. 3 A row never goes back to an older serial. 4 Building it anew
+from the files gives the same rows.
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select, update
+
+from bot.kernel.canonical import canonical_bytes
+from bot.kernel.errors import StateFileError
+from bot.lifecycle.events import EventType
+from bot.lifecycle.states import ActorKind, AssetState, actor_kind, user_of
+from bot.storage.audit_feed import AUDIT_START, AuditPlace, records_after
+from bot.storage.documents import MANAGED_STATE
+from bot.storage.home import Home
+from bot.storage.proposal_reader import read_proposal
+from bot.storage.sql.engine import insert_into
+from bot.storage.sql.tables import managed_assets_history, managed_proposals, meta
+
+_PLACE = "audit_place"
+_AT_ONCE = 500
+"""Records that one command's transaction takes along at most."""
+_TOLD_EVENTS = (
+    EventType.ASSET_PROMOTED.partition(".")[0] + ".",
+    EventType.STATE_RESTORED.value,  # a restore and an adoption change assets as well
+    EventType.STATE_ADOPTED.value,
+)
+_DECISIONS = {
+    EventType.ASSET_PROMOTED: "approved",
+    EventType.ASSET_PROPOSAL_REJECTED: "rejected",
+    EventType.ASSET_PROPOSAL_EXPIRED: "expired",
+}
+
+
+class ReadCache:
+    """Keeps the two cache tables of one home; stateless, so any thread and process may."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def follow(self, connection: Connection, *, at_most: int | None = _AT_ONCE) -> int:
+        """Take the next audit records over, inside the caller's write transaction; returns how many.
+
+        Raises:
+            StorageError: `database_ahead`: the cache comes from another log, or a rolled-back one.
+            AuditError: The log is damaged.
+        """
+        place = _locked_place(connection)
+        count = 0
+        for record, behind in islice(records_after(self._home.audit_log, place), at_most):
+            self._take(connection, record)
+            place, count = behind, count + 1
+        if count:
+            _keep_place(connection, place)
+        return count
+
+    def is_behind(self, connection: Connection) -> bool:
+        """Say whether the log holds records that the cache has not taken over yet; changes nothing.
+
+        Raises:
+            StorageError: As `follow`.
+        """
+        return any(True for _ in records_after(self._home.audit_log, _place(connection) or AUDIT_START))
+
+    def rebuild(self, connection: Connection) -> tuple[int, int]:
+        """Build both tables anew from the files; returns the rows of proposals and of history.
+
+        Raises:
+            AuditError: The log is damaged; nothing was changed.
+        """
+        for table in (managed_proposals, managed_assets_history):
+            connection.execute(delete(table))
+        _keep_place(connection, AUDIT_START)
+        self.follow(connection, at_most=None)
+        proposals, history = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (managed_proposals, managed_assets_history)
+        )
+        return proposals, history
+
+    def _take(self, connection: Connection, record: Mapping[str, Any]) -> None:
+        if record["asset"] == "*" or not str(record["type"]).startswith(_TOLD_EVENTS):
+            return
+        is_state = record.get("document") == MANAGED_STATE.name
+        before, after = (_sides(record, side) if is_state else None for side in ("before", "after"))
+        _tell_history(connection, record, _state_in(before), _state_in(after))
+        was, now = ((side or {}).get("pending") for side in (before, after))
+        if was is not None and (now is None or now["proposal_id"] != was["proposal_id"]):
+            _close_proposal(connection, record, was["proposal_id"], now, after)
+        if now is not None and now != was:
+            self._open_proposal(connection, record, now)
+
+    def _open_proposal(
+        self, connection: Connection, record: Mapping[str, Any], pending: Mapping[str, Any]
+    ) -> None:
+        values = {
+            "asset": record["asset"],
+            "state": pending["state"],
+            "expires_at": pending["expires_at"],
+            "requested_by_user_id": pending["requested_by_user_id"],
+            "serial": record["serial"],
+            **self._file_of(pending),
+        }
+        statement = insert_into(connection, managed_proposals).values(
+            proposal_id=pending["proposal_id"], **values
+        )
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["proposal_id"],
+                set_=values,
+                where=managed_proposals.c.serial <= statement.excluded.serial,
+            )
+        )
+
+    def _file_of(self, pending: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the proposal's file says, once there is one; a damaged one is no content."""
+        if pending["state"] != AssetState.RISK_PROPOSED:
+            return {}
+        try:
+            document = read_proposal(self._home, pending["proposal_id"])
+        except StateFileError:
+            return {}
+        return {
+            "proposal_json": canonical_bytes(document).decode(),
+            "generated_at": document["generated_at"],
+        }
+
+
+def _close_proposal(
+    connection: Connection,
+    record: Mapping[str, Any],
+    proposal_id: str,
+    now: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
+    """Tell what became of a proposal: decided, aborted, or begun anew under another id."""
+    decision = _DECISIONS.get(record["type"]) if now is None else None
+    by_user = actor_kind(record["actor"]) is ActorKind.USER
+    connection.execute(
+        update(managed_proposals)
+        .where(
+            managed_proposals.c.proposal_id == proposal_id,
+            managed_proposals.c.serial <= record["serial"],
+        )
+        .values(
+            state=_state_in(after) if now is None else AssetState.PROPOSAL_ABORTED.value,
+            decision=decision,
+            decided_at=record["at"] if decision is not None else None,
+            decided_by_user_id=user_of(record["actor"]) if decision is not None and by_user else None,
+            serial=record["serial"],
+        )
+    )
+
+
+def _tell_history(
+    connection: Connection, record: Mapping[str, Any], state_from: str | None, state_to: str | None
+) -> None:
+    detail = {"command_id": record["command_id"], "serial": record["serial"], "data": record["data"]}
+    statement = insert_into(connection, managed_assets_history).values(
+        id=record["sequence"],
+        asset=record["asset"],
+        state_from=state_from,
+        state_to=state_to,
+        actor=record["actor"],
+        event_type=record["type"],
+        ts=record["at"],
+        metadata_json=canonical_bytes(detail).decode(),
+    )
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
+
+def _sides(record: Mapping[str, Any], side: str) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = record.get(side)
+    return found
+
+
+def _state_in(side: Mapping[str, Any] | None) -> str | None:
+    """Return the coin's state on one side of an event; None where the event does not tell it."""
+    if side is None:
+        return None
+    entry = side.get("managed")
+    return AssetState.FROZEN.value if entry is None else str(entry["state"])
+
+
+def _place(connection: Connection, *, locked: bool = False) -> AuditPlace | None:
+    query = select(meta.c.value).where(meta.c.key == _PLACE)
+    if locked:
+        query = query.with_for_update()  # SQLite's write transaction is a lock by itself
+    kept = connection.execute(query).scalar()
+    return None if kept is None else msgspec.json.decode(kept, type=AuditPlace)
+
+
+def _locked_place(connection: Connection) -> AuditPlace:
+    place = _place(connection, locked=True)
+    if place is not None:
+        return place
+    first = {"key": _PLACE, "value": msgspec.json.encode(AUDIT_START).decode()}
+    connection.execute(insert_into(connection, meta).values(first).on_conflict_do_nothing())
+    return _place(connection, locked=True) or AUDIT_START
+
+
+def _keep_place(connection: Connection, place: AuditPlace) -> None:
+    row = {"key": _PLACE, "value": msgspec.json.encode(place).decode()}
+    statement = insert_into(connection, meta).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": row["value"]}))
