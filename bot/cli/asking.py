@@ -10,6 +10,7 @@ from bot.app.wiring import App
 from bot.cli.screen import Screen, invocation
 from bot.kernel.errors import BotError
 from bot.kernel.exit_codes import ExitCode
+from bot.kernel.ids import ALL_ASSETS
 from bot.kernel.reasons import reason_for
 from bot.lifecycle.command_payloads import Payload
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
@@ -74,25 +75,34 @@ def tell(screen: Screen, home: App, answer: Answer, *, no_wait: bool = False, th
     if screen.as_json:
         screen.document("bot-command-1", answer, home)
         return code
+    say_answer(screen, answer, no_wait=no_wait)
+    if then and answer.outcome is not None:
+        screen.talk(then)
+    return code
+
+
+def say_answer(screen: Screen, answer: Answer, *, no_wait: bool) -> None:
+    """Say to a person what became of a command.
+
+    Raises:
+        BotError: The command was refused; the four lines say why.
+    """
     outcome = answer.outcome
     if outcome is None:
         _tell_queued(screen, answer, no_wait=no_wait)
-        return code
+        return
     if outcome.state is not CommandState.APPLIED:
-        raise refusal(outcome)
+        raise refusal(outcome, answer.asset)
     detail = outcome.detail
     sequences = ", ".join(f"#{number}" for number in detail.get("audit_sequences", ()))
-    step = f"{detail['from']} -> {detail['to']}" if "from" in detail else "applied"
+    step = _step(answer.type, outcome)
     here = " (applied here, no worker needed)" if answer.applied_here else ""
     audit = f", audit {sequences}" if sequences else ""
-    screen.line(f"{answer.asset}: {step}{here}")
+    screen.line(f"{_about(answer.asset)}{step}{here}")
     screen.line(f"  serial {outcome.applied_serial}{audit}, command {answer.uid[:8]}", style="dim")
     in_flight = detail.get("order_in_flight")
     if in_flight:
         screen.line(f"  an exit order was sent before this: {in_flight}; its fill will be booked")
-    if then:
-        screen.talk(then)
-    return code
 
 
 def exit_code_of(answer: Answer, *, no_wait: bool) -> int:
@@ -105,20 +115,21 @@ def exit_code_of(answer: Answer, *, no_wait: bool) -> int:
     return reason_for(outcome.code).exit_code
 
 
-def refusal(outcome: CommandOutcome) -> BotError:
-    """Return a command's no as an error in four lines."""
+def refusal(outcome: CommandOutcome, asset: str) -> BotError:
+    """Return a command's no as an error in four lines, with the coin's name in what helps."""
     detail = outcome.detail
+    fix = str(detail.get("fix") or reason_for(outcome.code).help)
     return BotError(
         str(detail.get("what", outcome.reason)),
         code=outcome.code,
         why=detail.get("why") or detail.get("evidence"),
-        fix=detail.get("fix"),
+        fix=fix.replace("ASSET", asset),
         unchanged="The state is as it was.",
     )
 
 
 def _tell_queued(screen: Screen, answer: Answer, *, no_wait: bool) -> None:
-    screen.line(f"{answer.asset}: {answer.type} is queued as {answer.uid}")
+    screen.line(f"{_about(answer.asset)}{answer.type} is queued as {answer.uid}")
     if answer.worker_alive:
         if not no_wait:
             screen.talk(f"The worker has not come to it yet. See: bot commands show {answer.uid[:8]}")
@@ -132,10 +143,23 @@ def _tell_dry_run(
     if screen.as_json:
         screen.document("bot-dry-run-1", {"type": command_type, "asset": asset, "outcome": outcome}, home)
     elif outcome.state is CommandState.APPLIED:
-        step = (
-            f"{outcome.detail['from']} -> {outcome.detail['to']}" if "from" in outcome.detail else "applied"
-        )
-        screen.line(f"{asset}: would go {step}; nothing was changed (dry run)")
+        say_dry_run(screen, command_type, asset, outcome)
     else:
-        raise refusal(outcome)
+        raise refusal(outcome, asset)
     return ExitCode.OK if outcome.state is CommandState.APPLIED else reason_for(outcome.code).exit_code
+
+
+def say_dry_run(screen: Screen, command_type: CommandType, asset: str, outcome: CommandOutcome) -> None:
+    """Say to a person what a command would do."""
+    step = _step(command_type, outcome)
+    screen.line(f"{_about(asset)}would be: {step}; nothing was changed (dry run)")
+
+
+def _about(asset: str) -> str:
+    return "" if asset == ALL_ASSETS else f"{asset}: "
+
+
+def _step(command_type: CommandType, outcome: CommandOutcome) -> str:
+    """Return state before -> after; for what is no step of a coin, the command that was applied."""
+    detail = outcome.detail
+    return f"{detail['from']} -> {detail['to']}" if "from" in detail else f"{command_type} applied"

@@ -5,6 +5,7 @@ import msgspec
 
 from bot.app.operations import capture_baseline, captured_baseline
 from bot.cli.asking import app, ask, sending_options
+from bot.cli.help import Group
 from bot.cli.screen import Column, Screen, context, json_option
 from bot.holdings.baseline import BaselineContent
 from bot.lifecycle.command_payloads import ApplyBaselineHoldings, NoPayload
@@ -14,7 +15,7 @@ from bot.storage.documents import BASELINE_HOLDINGS
 _COLUMNS = (Column("asset"), Column("policy"), Column("quantity", number=True), Column("note"))
 
 
-@click.group()
+@click.group(cls=Group)
 def baseline() -> None:
     """What you held when the bot came; everything is frozen unless you hand it over."""
 

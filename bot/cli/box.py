@@ -11,6 +11,7 @@ from dateutil import parser as date_parser
 
 from bot.app.box_process import serve_box
 from bot.app.connection import BoxConnection
+from bot.cli.help import Group
 from bot.cli.screen import Screen, invocation, json_option
 from bot.kernel.errors import UsageError
 from bot.kernel.ids import is_asset
@@ -35,7 +36,7 @@ class Amounts(click.ParamType[dict[str, Decimal]]):
         return found
 
 
-@click.group()
+@click.group(cls=Group)
 def box() -> None:
     """The exchange in a box: Binance Spot's interface on loopback, with a market of its own."""
 
@@ -47,13 +48,27 @@ def box() -> None:
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same market.")
-@click.option("--speed", type=click.FloatRange(0, 1_000_000), default=1.0, show_default=True, help="Market seconds per second; 0: only by step.")  # fmt: skip
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1_000_000),
+    default=1.0,
+    show_default=True,
+    help="Market seconds per second; 0: only by step.",
+)
 @click.option("--wallet", type=Amounts(), help="What the account holds, as SOL=25,USDT=5000.")
 @click.option("--start", help="Market time at the start (ISO-8601 with a zone).")
-@click.option("--replay", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of OHLCV files to replay.")  # fmt: skip
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of OHLCV files to replay.",
+)
 @click.option("--timeframe", default="1h", show_default=True, help="Timeframe of the replayed files.")
-@click.option("--state-file", type=click.Path(dir_okay=False, path_type=Path), help="Keeps the exchange over restarts; in a home by default.")  # fmt: skip
-@click.option("--stop-with-parent", is_flag=True, hidden=True)
+@click.option(
+    "--state-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keeps the exchange over restarts; in a home by default.",
+)
+@click.option("--stop-with-parent", type=int, hidden=True)
 @json_option
 def serve(
     screen: Screen,
@@ -65,7 +80,7 @@ def serve(
     replay: Path | None,
     timeframe: str,
     state_file: Path | None,
-    stop_with_parent: bool,  # noqa: FBT001 - click passes flags so
+    stop_with_parent: int | None,
 ) -> None:
     """Serve until stopped; the first line says how to reach it."""
     home = Home(invocation().home.resolve())

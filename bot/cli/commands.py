@@ -3,6 +3,7 @@
 import click
 
 from bot.cli.asking import app
+from bot.cli.help import Group
 from bot.cli.screen import Column, Screen, json_option
 from bot.kernel.canonical import readable_bytes
 from bot.kernel.errors import UsageError
@@ -19,7 +20,7 @@ _COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def commands() -> None:
     """What was asked, and what became of it."""
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from bot.app.views import find_proposal, standing
+from bot.app.views import WAITS, find_proposal, standing
 from bot.app.wiring import App
 from bot.cli.asking import app, ask, sending_options
+from bot.cli.help import Command
 from bot.cli.proposal_screen import print_proposal
 from bot.cli.screen import Screen, json_option
 from bot.kernel.errors import RefusedError, UsageError
@@ -19,7 +20,8 @@ _DIGEST_SHOWN = 8
 
 
 @click.command(
-    epilog="Examples: bot approve SOL · bot approve SOL --confirm SOL:recommended --digest 1a2b3c4d"
+    cls=Command,
+    epilog="Examples: bot approve SOL · bot approve SOL --confirm SOL:recommended --digest 1a2b3c4d",
 )
 @click.argument("asset")
 @click.option("--confirm", help="The coin and the variant, to the letter: SOL:recommended.")
@@ -45,22 +47,19 @@ def approve(
         raise UsageError(
             "An approval without a conversation needs --digest.",
             why="It says which bytes you read.",
-            fix=f"bot approve {asset} --confirm {confirm} --digest {document['digest'][:_DIGEST_SHOWN]},"
-            " once you have read: bot proposals show",
+            fix=f"bot proposals show {asset} prints the digest's first {_DIGEST_SHOWN} characters.",
         )
-    if digest is not None and (
-        len(digest) < _DIGEST_SHOWN or not str(document["digest"]).startswith(digest.lower())
-    ):
+    if digest is not None and not _is_digest_of(document, digest):
         raise RefusedError(
             f"The digest {digest} is not that of {asset}'s proposal.",
             code="digest_mismatch",
-            why=f"The file's digest begins with {document['digest'][:_DIGEST_SHOWN]}.",
+            why=f"Expected the first {_DIGEST_SHOWN} characters or more of the digest that you read.",
+            fix=f"Read it again: bot proposals show {asset}",
         )
-    _, _, variant = confirm.partition(":")
     payload = ApproveManagedProposal(
         proposal_id=document["proposal_id"],
         proposal_digest=document["digest"],
-        variant=variant or "recommended",
+        variant=_variant_of(asset, document, confirm),
         confirm=confirm,
     )
     return ask(
@@ -76,7 +75,7 @@ def approve(
     )
 
 
-@click.command(epilog='Examples: bot reject SOL · bot reject SOL --reason "stop too wide"')
+@click.command(cls=Command, epilog='Examples: bot reject SOL · bot reject SOL --reason "stop too wide"')
 @click.argument("asset")
 @click.option("--reason", help="For the record.")
 @sending_options
@@ -105,20 +104,49 @@ def reject(
     )
 
 
+def _is_digest_of(document: dict[str, Any], digest: str) -> bool:
+    return len(digest) >= _DIGEST_SHOWN and str(document["digest"]).startswith(digest.lower())
+
+
+def _variant_of(asset: str, document: dict[str, Any], confirm: str) -> str:
+    """Return the variant that the typed words name; what is not `SOL:variant` to the letter is a no."""
+    variants = [document["risk_recommendation"], *document["alternative_proposals"]]
+    names = [str(terms["variant"]) for terms in variants]
+    named = {f"{asset}:{name}": name for name in names}
+    if confirm not in named:
+        raise RefusedError(
+            "The confirmation is wrong.",
+            code="confirmation_wrong",
+            why=f"Expected {' or '.join(named)}, to the letter; got {confirm!r}.",
+            fix=f"Read it again: bot proposals show {asset}",
+        )
+    return named[confirm]
+
+
 def _typed_confirmation(screen: Screen, home: App, asset: str, document: dict[str, Any]) -> str:
+    where = standing(home.store.read(MANAGED_STATE).content, document)
+    if where != WAITS:
+        raise RefusedError(
+            f"{asset}'s proposal does not wait for a decision.",
+            code="proposal_already_decided",
+            why=f"It stands as: {where}.",
+            fix=f"See where the coin stands: bot holdings show {asset}",
+        )
     if not (sys.stdin.isatty() and screen.is_terminal):
         raise UsageError(
             "An approval is typed by a person.",
             why="There is no terminal to ask on.",
-            fix=f"bot approve {asset} --confirm {asset}:recommended --digest FIRST8",
+            fix=f"bot approve {asset} --confirm {asset}:recommended --digest DIGEST, its first"
+            f" {_DIGEST_SHOWN} characters from: bot proposals show {asset}",
         )
     screen.header(home)
-    print_proposal(screen, document, standing(home.store.read(MANAGED_STATE).content, document))
+    print_proposal(screen, document, where)
     screen.line()
     typed: str = click.prompt(
         f"Type {asset}:recommended (or another variant) to hand the coin over, or nothing to leave",
         default="",
         show_default=False,
+        err=True,
     )
     if not typed:
         raise RefusedError("Nothing was approved.", code="cancelled")

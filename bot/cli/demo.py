@@ -4,7 +4,11 @@ from pathlib import Path
 
 import click
 
+from bot.app.core import HomeContext
 from bot.app.demo import Demo
+from bot.app.views import status
+from bot.cli.help import Command
+from bot.cli.screen import Screen, json_option
 
 _NEXT = """
 # That was the whole job. SOL was handed over, watched and sold at its agreed level;
@@ -15,16 +19,22 @@ _NEXT = """
 #   bot --home {home} proposals show DOGE
 #   bot --home {home} audit tail
 #
-# To go on live: `bot --home {home} box serve` in one terminal, `bot --home {home} run` in a second,
-# and in a third `bot --home {home} approve DOGE`."""
+# To go on live, in three terminals:
+#   bot --home {home} box serve
+#   bot --home {home} run
+#   bot --home {home} approve DOGE"""
 
 
-@click.command(epilog="Examples: bot demo · bot --home /tmp/try demo")
-@click.pass_context
-def demo(ctx: click.Context) -> None:
+@click.command(cls=Command, epilog="Examples: bot demo · bot --home /tmp/try demo")
+@json_option
+def demo(screen: Screen) -> None:
     """Watch the whole job happen on a market of its own; the home is made new (default .demo)."""
-    given: Path | None = ctx.find_root().params.get("home")
+    given: Path | None = click.get_current_context().find_root().params.get("home")
     root = (given or Path(".demo")).resolve()
-    Demo(root, say=click.echo).run()
+    Demo(root, say=screen.talk if screen.as_json else click.echo).run()
+    if screen.as_json:
+        home = HomeContext(root)
+        screen.document("bot-demo-1", status(home, home.clock.now()), home)
+        return
     shown = root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root
     click.echo(_NEXT.format(home=shown))

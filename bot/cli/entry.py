@@ -1,6 +1,5 @@
 """The top of the command line: global options, exit codes, errors in four lines."""
 
-import json
 import sys
 import traceback
 from pathlib import Path
@@ -18,8 +17,9 @@ _COMMANDS = {
     "demo": ("bot.cli.demo:demo", "Watch the whole job happen on a market of its own."),
     "init": ("bot.cli.home:init", "Make a home: folders, settings, first admin."),
     "status": ("bot.cli.home:status", "What an operator looks at first."),
+    "doctor": ("bot.cli.doctor:doctor", "Is this home sound, and what should be done?"),
     "holdings": ("bot.cli.holdings:holdings", "Your coins and where each of them stands."),
-    "propose": ("bot.cli.proposals:propose", "Ask for a risk proposal for coins you own."),
+    "propose": ("bot.cli.propose:propose", "Ask for a risk proposal for coins you own."),
     "proposals": ("bot.cli.proposals:proposals", "Read proposals."),
     "approve": ("bot.cli.decisions:approve", "Hand a coin over by approving one variant."),
     "reject": ("bot.cli.decisions:reject", "Decline a proposal."),
@@ -32,6 +32,7 @@ _COMMANDS = {
     "commands": ("bot.cli.commands:commands", "What was asked, and what became of it."),
     "audit": ("bot.cli.audit:audit", "The log of everything that happened."),
     "state": ("bot.cli.state:state", "Look after the state files."),
+    "db": ("bot.cli.db:db", "Look after the commands database."),
     "settings": ("bot.cli.settings:settings", "Settings with their origin."),
     "box": ("bot.cli.box:box", "The exchange in a box."),
 }
@@ -43,7 +44,6 @@ class Invocation:
     def __init__(self, home: Path | None, *, debug: bool) -> None:
         self._home = home
         self.debug = debug
-        self.as_json = False
 
     @property
     def home(self) -> Path:
@@ -78,6 +78,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error is four lines on stderr."""
     as_json = "--json" in arguments
     debug = "--debug" in arguments or wants_debug()
+    home = _home_of(arguments)
     try:
         result = root.main(args=arguments, prog_name="bot", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -85,50 +86,56 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("\nInterrupted.", file=sys.stderr)  # noqa: T201 - the edge prints
         return ExitCode.INTERRUPTED
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "bot"
-        fix = f"{where} --help"
-        return _tell(BotError(error.format_message(), code="usage", fix=fix), as_json=as_json)
-    except click.ClickException as error:
-        return _tell(BotError(error.format_message(), code="usage"), as_json=as_json)
-    except BotError as error:
-        if debug:
-            traceback.print_exc()
-        return _tell(error, as_json=as_json)
     except BrokenPipeError:
         sys.stderr.close()  # the reader left; nothing more can be said
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last line of defence tells what it does not know
-        if debug:
+        if debug and not isinstance(error, click.ClickException):
             traceback.print_exc()
-        told = BotError(
-            f"{type(error).__name__}: {error}",
-            code="unexpected",
-            unchanged="Not known: look at bot status and bot commands ls before you repeat it.",
-        )
-        return _tell(told, as_json=as_json)
+        return _tell(_known(error), as_json=as_json, home=home)
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _tell(error: BotError, *, as_json: bool) -> int:
-    if as_json:
-        body = {
-            "schema": "bot-error-1",
-            "error": {
-                "code": error.code,
-                "what": error.what,
-                "why": error.why,
-                "unchanged": error.unchanged,
-                "fix": error.fix,
-                "exit_code": int(error.exit_code),
-            },
-        }
-        print(json.dumps(body, indent=2))  # noqa: T201 - the edge prints
-    lines = (
+def _known(error: Exception) -> BotError:
+    """Return any error as one of ours."""
+    if isinstance(error, BotError):
+        return error
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else "bot"
+        return BotError(error.format_message(), code="usage", fix=f"{where} --help")
+    if isinstance(error, click.ClickException):
+        return BotError(error.format_message(), code="usage")
+    return BotError(
+        f"{type(error).__name__}: {error}",
+        code="unexpected",
+        unchanged="Not known: look at bot status and bot commands ls before you repeat it.",
+    )
+
+
+def error_lines(error: BotError) -> tuple[str, ...]:
+    """Return an error's four lines."""
+    return (
         f"Error: {error.what} [{error.code}]",
         f"  why:       {error.why}",
         f"  unchanged: {error.unchanged}",
         f"  to do:     {error.fix}",
     )
-    print("\n".join(lines), file=sys.stderr)  # noqa: T201 - the edge prints
+
+
+def _home_of(arguments: list[str]) -> Path | None:
+    """Return what `--home` says, without parsing: an error may come before the parser is done."""
+    for number, word in enumerate(arguments):
+        if word == "--home" and number + 1 < len(arguments):
+            return Path(arguments[number + 1])
+        if word.startswith("--home="):
+            return Path(word.removeprefix("--home="))
+    return None
+
+
+def _tell(error: BotError, *, as_json: bool, home: Path | None) -> int:
+    if as_json:
+        from bot.cli.failure import error_document  # only a failing call for programs pays for it
+
+        print(error_document(error, home or default_home()))  # noqa: T201 - the edge prints
+    print("\n".join(error_lines(error)), file=sys.stderr, flush=True)  # noqa: T201 - the edge prints
     return int(reason_for(error.code).exit_code)

@@ -5,6 +5,7 @@ import click
 from bot.app.views import HoldingLine
 from bot.app.views import holding as holding_view
 from bot.app.views import holdings as holdings_view
+from bot.cli.help import Group
 from bot.cli.home import row
 from bot.cli.screen import Column, Screen, context, json_option
 from bot.kernel.clock import iso_z
@@ -23,7 +24,7 @@ _COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def holdings() -> None:
     """Your coins and where each of them stands."""
 

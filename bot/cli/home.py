@@ -4,10 +4,12 @@ import click
 
 from bot.app.core import HomeContext
 from bot.app.new_home import initialise_home
-from bot.app.views import HoldingLine, StatusView
+from bot.app.views import STALE_LOOP_S, HoldingLine, StatusView
 from bot.app.views import status as status_view
-from bot.cli.screen import Column, Screen, context, invocation, json_option, worker_words
+from bot.cli.help import Command
+from bot.cli.screen import Column, Screen, context, invocation, json_option
 from bot.kernel.clock import iso_z
+from bot.lifecycle.states import AssetState
 
 _HOLDINGS = (
     Column("asset"),
@@ -21,7 +23,7 @@ _HOLDINGS = (
 )
 
 
-@click.command(epilog="Examples: bot init · bot --home ~/bot init --environment testnet")
+@click.command(cls=Command, epilog="Examples: bot init · bot --home ~/bot init --environment testnet")
 @click.option(
     "--environment", default="sandbox", show_default=True, help="sandbox, paper or testnet; fixed for good."
 )
@@ -38,7 +40,7 @@ def init(screen: Screen, environment: str) -> None:
     screen.talk("Next: bot box serve (sandbox), then bot baseline capture and bot baseline apply")
 
 
-@click.command(epilog="Examples: bot status · bot status --json · bot status --watch")
+@click.command(cls=Command, epilog="Examples: bot status · bot status --json · bot status --watch")
 @click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @json_option
 def status(screen: Screen, watch: bool) -> None:  # noqa: FBT001 - click passes flags so
@@ -47,7 +49,7 @@ def status(screen: Screen, watch: bool) -> None:  # noqa: FBT001 - click passes 
         home = context()
         view = status_view(home, home.clock.now())
         if screen.as_json:
-            screen.document("bot-status-1", view, home, warnings=_warnings(view))
+            screen.document("bot-status-1", view, home, warnings=_warnings(view), in_stream=watch)
         else:
             _print(screen, home, view)
         if not watch:
@@ -58,14 +60,20 @@ def status(screen: Screen, watch: bool) -> None:  # noqa: FBT001 - click passes 
 def _print(screen: Screen, home: HomeContext, view: StatusView) -> None:
     screen.header(home)
     counts = ", ".join(f"{count} {state}" for state, count in sorted(view.counts.items())) or "no coins yet"
-    screen.line(f"state serial {view.serial}; {counts}; {worker_words(view.worker)}")
+    who = f"{view.you} ({view.role})" if view.you else "no user of this home, looking on"
+    screen.line(f"{counts}; state serial {view.serial}; you are {who}")
+    if view.worker is not None and view.worker["loop_age_s"] is not None:
+        age = view.worker["loop_age_s"]
+        screen.line(f"last cycle of the loop {age:.0f} s ago{' STALE' if age > STALE_LOOP_S else ''}")
     screen.line()
     screen.table(_HOLDINGS, [row(line) for line in view.holdings], empty="Everything is frozen.")
+    if view.waiting:
+        screen.line()
     for item in view.waiting:
-        screen.line(
-            f"{item['asset']}: {item['state']} until {iso_z(item['expires_at'])}"
-            f" (bot proposals show {item['asset']})"
-        )
+        words = f"waits for your decision until {iso_z(item['expires_at'])}"
+        if item["state"] == AssetState.PROPOSAL_PENDING:
+            words = "is being made"
+        screen.line(f"{item['asset']}: a proposal {words} (bot proposals show {item['asset']})")
     for warning in _warnings(view):
         screen.line(f"! {warning}", style="bold")
 

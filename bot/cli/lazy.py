@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not close or "Did you mean" in error.format_message():
                 raise
-            raise click.UsageError(f"{error.format_message()} Did you mean {close[0]}?", ctx) from error
+            raise click.UsageError(f"{error.format_message()} Did you mean '{close[0]}'?", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names with their one-line help, importing nothing."""

@@ -2,14 +2,18 @@
 
 import click
 
-from bot.cli.asking import app, ask, sending_options
+from bot.app.operations import send
+from bot.cli.asking import app, ask, exit_code_of, sending_options, tell
+from bot.cli.help import Command
 from bot.cli.screen import Screen, json_option
 from bot.lifecycle.command_payloads import PauseManagedAsset, ReleaseManagedAsset, ResumeManagedAsset
 from bot.lifecycle.commands import CommandType
 from bot.lifecycle.documents import Exits, ReleaseMode
+from bot.lifecycle.states import AssetState
+from bot.storage.documents import MANAGED_STATE
 
 
-@click.command(epilog="Examples: bot pause SOL · bot pause SOL --exits off --reason FOMC")
+@click.command(cls=Command, epilog="Examples: bot pause SOL · bot pause SOL --exits off --reason FOMC")
 @click.argument("asset")
 @click.option(
     "--exits",
@@ -44,7 +48,9 @@ def pause(
     )
 
 
-@click.command(epilog="Examples: bot resume SOL · bot resume SOL --override --reason 'sold 1 by hand'")
+@click.command(
+    cls=Command, epilog="Examples: bot resume SOL · bot resume SOL --override --reason 'sold 1 by hand'"
+)
 @click.argument("asset")
 @click.option("--reason", default="resumed", help="For the record.")
 @click.option("--override", is_flag=True, help="After a drift alert: you looked, and want it to go on.")
@@ -74,7 +80,7 @@ def resume(
     )
 
 
-@click.command(epilog="Examples: bot release SOL · bot release SOL --pause --mode immediate")
+@click.command(cls=Command, epilog="Examples: bot release SOL · bot release SOL --pause --mode immediate")
 @click.argument("asset")
 @click.option(
     "--mode",
@@ -97,18 +103,20 @@ def release(
 ) -> int:
     """Take a coin back; a release never sells by itself."""
     home, asset = app(), asset.upper()
-    if pause_first and not dry_run:
-        payload = PauseManagedAsset(reason="paused for its release")
-        code = ask(
-            screen,
+    is_active = home.store.read(MANAGED_STATE).content.state_of(asset) is AssetState.MANAGED_ACTIVE
+    if pause_first and is_active and not dry_run:
+        paused = send(
             home,
             CommandType.PAUSE_MANAGED_ASSET,
             asset,
-            payload,
-            no_wait=no_wait,
-            key=f"{key}-pause" if key else None,
-            apply_here=True,
+            PauseManagedAsset(reason="paused for its release"),
+            wait_s=0 if no_wait else home.settings.seconds("cli.wait_s"),
+            apply_here=not no_wait,
+            idempotency_key=f"{key}-pause" if key else None,
         )
+        code = exit_code_of(paused, no_wait=no_wait)
+        if code != 0 or not screen.as_json:  # for programs one document: the release's, or this failure's
+            code = tell(screen, home, paused, no_wait=no_wait)
         if code != 0:
             return code
     return ask(

@@ -14,7 +14,6 @@ _VARIANTS = (
     Column("R:R", number=True),
     Column("loss at stop", number=True),
     Column("allocation", number=True),
-    Column("choose"),
 )
 
 
@@ -50,7 +49,7 @@ def print_proposal(screen: Screen, document: dict[str, Any], standing: str) -> N
     )
     screen.line()
     variants = [advice, *document["alternative_proposals"]]
-    screen.table(_VARIANTS, [_row(asset, terms) for terms in variants])
+    screen.table(_VARIANTS, [_row(terms) for terms in variants])
     screen.line()
     screen.line(
         "At the stop or the target the bot sells the quantity at market, never more; the rest stays yours."
@@ -60,16 +59,15 @@ def print_proposal(screen: Screen, document: dict[str, Any], standing: str) -> N
     screen.line(f"Confidence {show(confidence['overall_score'])}: {confidence['explanation']}")
 
 
-def _row(asset: str, terms: dict[str, Any]) -> list[object]:
+def _row(terms: dict[str, Any]) -> list[object]:
     return [
-        terms["variant"],
+        terms["variant"] if terms["allowed"] else f"{terms['variant']} (not allowed)",
         terms["quantity"],
         f"{show(terms['stop_loss'])} (-{show(terms['stop_loss_pct'])} %)",
         f"{show(terms['take_profit'])} (+{show(terms['take_profit_pct'])} %)",
         terms["rr_ratio"],
         _money(terms["loss_at_stop_usdt"]),
         _money(terms["max_allocation_usdt"]),
-        f"{asset}:{terms['variant']}" if terms["allowed"] else "not allowed",
     ]
 
 

@@ -1,12 +1,14 @@
 """How everything is printed: a header, tables that never cut a number, JSON documents.
 
-With a terminal: a frame-less table, or one block per row where the terminal is too narrow for it.
-Without one: plain lines, no boxes, no width. `NO_COLOR`: no escape codes at all.
+With a terminal: a table without frames whose last column may wrap, or one block per row where the
+terminal is too narrow even for that. Without one: plain lines, no boxes, no width. `NO_COLOR`: no
+escape codes at all.
 """
 
 import datetime as dt
 import functools
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -14,14 +16,13 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bot.app.core import HomeContext
 from bot.app.environment import wants_no_colour
 from bot.app.views import worker_view
 from bot.cli.entry import Invocation
-from bot.kernel.canonical import readable_bytes
+from bot.kernel.canonical import canonical_bytes, readable_bytes
 from bot.kernel.clock import iso_z
 from bot.kernel.money import text
 from bot.storage.heartbeat import read_heartbeat
@@ -30,8 +31,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 STALE_HEARTBEAT_S = 10
+_NOTHING = "-"
 _UNLIMITED = 10_000
 """Width of what no terminal shows: nothing is wrapped or cut."""
+_GAP = "  "
+_NARROWEST_WRAP = 24
+"""A last column of words is wrapped down to this width; below it rows become blocks."""
 _WORDS = {
     "sandbox": "SANDBOX (exchange in a box, no real money)",
     "paper": "PAPER (public prices, own fills, no real money)",
@@ -91,31 +96,37 @@ class Screen:
             return
         cells = [[show(value) for value in row] for row in rows]
         widths = [max(len(column.title), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
-        natural = sum(widths) + 2 * (len(columns) - 1)
-        if self.is_terminal and natural > self.out.width:
-            self._blocks(columns, cells)
-            return
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-        for column, width in zip(columns, widths, strict=True):
-            table.add_column(
-                column.title,
-                justify="right" if column.number else "left",
-                no_wrap=True,
-                min_width=width,
-                header_style="bold",
-            )
+        excess = sum(widths) + len(_GAP) * (len(columns) - 1) - self.out.width
+        if self.is_terminal and excess > 0:
+            longest_word = max(len(word) for row in cells for word in (*row[-1].split(), ""))
+            if columns[-1].number or widths[-1] - excess < max(_NARROWEST_WRAP, longest_word):
+                self._blocks(columns, cells)
+                return
+            widths[-1] -= excess
+        self._print_line(_laid_out([column.title for column in columns], columns, widths), style="bold")
         for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
-        self.out.print(table, width=max(natural + 2, 20), soft_wrap=True, crop=False)
+            first, *rest = textwrap.wrap(row[-1], widths[-1], break_on_hyphens=False) or [""]
+            self._print_line(_laid_out([*row[:-1], first], columns, widths))
+            for more in rest:
+                self._print_line(_laid_out([*[""] * (len(row) - 1), more], columns, widths))
 
     def pairs(self, pairs: Mapping[str, Any]) -> None:
-        """Print names with their values, one a line."""
+        """Print names with their values, one a line; without a value none."""
         width = max((len(name) for name in pairs), default=0)
         for name, value in pairs.items():
-            self.line(f"{name:<{width}}  {show(value)}")
+            if value is not None and value != "":
+                self.line(f"{name:<{width}}{_GAP}{show(value)}")
 
-    def document(self, schema: str, data: Any, context: HomeContext, *, warnings: Sequence[str] = ()) -> None:
-        """Print one JSON document for programs."""
+    def document(
+        self,
+        schema: str,
+        data: Any,
+        context: HomeContext,
+        *,
+        warnings: Sequence[str] = (),
+        in_stream: bool = False,
+    ) -> None:
+        """Print one JSON document for programs; on one line where it is one of many."""
         body = {
             "schema": schema,
             "generated_at": iso_z(context.clock.now()),
@@ -123,7 +134,9 @@ class Screen:
             "warnings": list(warnings),
             "data": msgspec.to_builtins(data, builtin_types=(Decimal,)),
         }
-        sys.stdout.write(readable_bytes(body).decode())
+        sys.stdout.write(
+            f"{canonical_bytes(body).decode()}\n" if in_stream else readable_bytes(body).decode()
+        )
         sys.stdout.flush()
 
     def _blocks(self, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
@@ -132,7 +145,11 @@ class Screen:
             if index:
                 self.line()
             for column, cell in zip(columns, row, strict=True):
-                self.line(f"{column.title:<{width}}  {cell}")
+                if cell not in {"", _NOTHING}:
+                    self.line(f"{column.title:<{width}}{_GAP}{cell}")
+
+    def _print_line(self, words: str, *, style: str = "") -> None:
+        self.out.print(Text(words, style=style), soft_wrap=True)
 
 
 def json_option(function: Callable[P, R]) -> Callable[P, R]:
@@ -170,7 +187,7 @@ def worker_words(worker: Mapping[str, Any] | None) -> str:
 def show(value: Any) -> str:
     """Return a value as people read it; nothing for what does not apply."""
     if value is None:
-        return "-"
+        return _NOTHING
     if isinstance(value, Decimal):
         return text(value)
     if isinstance(value, dt.datetime):
@@ -178,6 +195,15 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _laid_out(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    """Return one line of a table, numbers to the right, nothing behind its last word."""
+    parts = (
+        f"{cell:>{width}}" if column.number else f"{cell:<{width}}"
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+    )
+    return _GAP.join(parts).rstrip()
 
 
 def _console(stream: Any, *, plain: bool) -> Console:

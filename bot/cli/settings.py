@@ -2,10 +2,11 @@
 
 import click
 
+from bot.cli.help import Group
 from bot.cli.screen import Column, Screen, context, json_option
 
 
-@click.group()
+@click.group(cls=Group)
 def settings() -> None:
     """Settings with their origin."""
 

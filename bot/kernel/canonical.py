@@ -6,6 +6,7 @@ an ordinary JSON library that keeps the text of numbers.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,12 @@ _CANONICAL = msgspec.json.Encoder(decimal_format="number", order="deterministic"
 _ORDERED = msgspec.json.Encoder(decimal_format="number")
 
 
+_EXPONENT = re.compile(rb"[0-9]E[-+]?[0-9]")
+
+
 def canonical_bytes(value: object) -> bytes:
     """Return the canonical bytes of plain data or of a msgspec Struct."""
-    return _CANONICAL.encode(_fixed(msgspec.to_builtins(value, builtin_types=(Decimal,))))
+    return _encoded(_CANONICAL, msgspec.to_builtins(value, builtin_types=(Decimal,)))
 
 
 def digest(value: object) -> str:
@@ -34,7 +38,13 @@ def digest_without(document: Mapping[str, Any], key: str) -> str:
 def readable_bytes(value: object) -> bytes:
     """Return the document as people read it: given key order, two spaces, newline at the end."""
     plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
-    return msgspec.json.format(_ORDERED.encode(_fixed(plain)), indent=2) + b"\n"
+    return msgspec.json.format(_encoded(_ORDERED, plain), indent=2) + b"\n"
+
+
+def _encoded(encoder: msgspec.json.Encoder, plain: Any) -> bytes:
+    data = encoder.encode(plain)
+    # Hardly any number needs it, and looking for one costs far less than a walk through all of them.
+    return encoder.encode(_fixed(plain)) if _EXPONENT.search(data) else data
 
 
 def _fixed(value: Any) -> Any:

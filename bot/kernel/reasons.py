@@ -70,7 +70,7 @@ REASONS: dict[str, Reason] = {
         _USAGE,
     ),
     "no_such_proposal": Reason(
-        "There is no proposal with this id for this asset.",
+        "No proposal has this id, or is this coin's current one.",
         "bot proposals ls",
         _REFUSED,
     ),
@@ -122,7 +122,9 @@ REASONS: dict[str, Reason] = {
         "Ask for a new proposal: bot propose ASSET",
         _REFUSED,
     ),
-    "nothing_to_change": Reason("Nothing was named that should change.", "bot override --help", _USAGE),
+    "nothing_to_change": Reason(
+        "Nothing was named that should change.", "Name a stop, a target or an allocation.", _USAGE
+    ),
     "levels_out_of_order": Reason(
         "The stop must lie below the reference price and the target above it.",
         "Correct the levels; bot proposals show ASSET names the reference.",
@@ -135,7 +137,7 @@ REASONS: dict[str, Reason] = {
     ),
     "balance_unknown": Reason(
         "The exchange did not tell the balance; unknown is not zero.",
-        "Try again when the exchange answers: bot doctor",
+        "Try again when the exchange answers; bot baseline capture asks it and applies nothing.",
         _GONE,
     ),
     "balance_too_small": Reason(
@@ -148,7 +150,7 @@ REASONS: dict[str, Reason] = {
     ),
     "facts_too_old": Reason(
         "The facts fetched for this decision are too old to decide on.",
-        "Try again; if it persists, look at the exchange connection: bot doctor",
+        "Try again; if it persists, look at the exchange: bot baseline capture asks it and applies nothing.",
         _GONE,
     ),
     "resume_needs_override": Reason(
@@ -210,7 +212,7 @@ REASONS: dict[str, Reason] = {
         _REFUSED,
     ),
     "role_missing": Reason(
-        "Your role does not allow this.", "Ask an admin; bot status shows who you are.", _ROLE
+        "Your role does not allow this.", "Ask an admin; bot status tells who you are.", _ROLE
     ),
     # ---- proposal engine (proposal_aborted) -------------------------------------------------------
     "no_balance": Reason(
@@ -218,7 +220,7 @@ REASONS: dict[str, Reason] = {
     ),
     "market_unavailable": Reason(
         "The exchange has no active market for this coin, or did not answer.",
-        "Try again later; bot holdings ls shows which coins have a market.",
+        "Is it the right coin? bot holdings ls. If it is, try again later.",
         _GONE,
     ),
     "not_enough_history": Reason(
@@ -262,7 +264,7 @@ REASONS: dict[str, Reason] = {
     "command_failed": Reason(
         "The command ended with an unexpected error.", "bot commands show ID", ExitCode.UNEXPECTED
     ),
-    "no_such_command": Reason("There is no command with this id.", "bot commands ls", _USAGE),
+    "no_such_command": Reason("No command's id begins like this.", "bot commands ls", _USAGE),
     # ---- storage ----------------------------------------------------------------------------------
     "home_missing": Reason(
         "There is no managed-holdings home in this folder.", "bot init, or bot --home FOLDER", _FILE
@@ -270,7 +272,7 @@ REASONS: dict[str, Reason] = {
     "home_exists": Reason("The folder is a home already.", "Use it as it is, or choose another.", _REFUSED),
     "state_file_invalid": Reason(
         "A state file cannot be trusted as it stands.",
-        "bot state check names the file; nothing is ever started empty.",
+        "bot state check tells what is wrong; bot worker --once restores it from the kept versions.",
         _FILE,
     ),
     "state_file_missing": Reason(
@@ -292,6 +294,22 @@ REASONS: dict[str, Reason] = {
         _FILE,
     ),
     "state_changed": Reason("The state changed while this was decided.", "Look again and repeat.", _STALE),
+    "no_such_version": Reason(
+        "This version is not kept.",
+        "Look into the home's backups/: a version's name is its serial.",
+        _REFUSED,
+    ),
+    "no_such_file": Reason(
+        "No file with this digest was set aside.",
+        "Look into state/quarantine and name a file from there.",
+        _REFUSED,
+    ),
+    "content_unchanged": Reason("The managed state says exactly this already.", "Nothing to do.", _REFUSED),
+    "content_not_allowed": Reason(
+        "The content would break a rule that holds for every change.",
+        "Choose another version, or use the command for what should change.",
+        _REFUSED,
+    ),
     "audit_invalid": Reason("The audit log's chain is broken.", "bot audit verify names the line.", _FILE),
     "lock_held": Reason(
         "Another process holds the lock.",
@@ -315,8 +333,27 @@ REASONS: dict[str, Reason] = {
     "database_foreign": Reason(
         "The commands database belongs to another home.", "Point BOT_DATABASE_URL at this home's.", _FILE
     ),
+    "database_outdated": Reason(
+        "The commands database has an older release's layout, or none yet.",
+        "Stop the workers, then: bot db upgrade",
+        _FILE,
+    ),
+    "database_unknown": Reason(
+        "The commands database has a layout that this release does not know.",
+        "Use the release that wrote it, or a newer one.",
+        _FILE,
+    ),
+    "database_ahead": Reason(
+        "The commands database tells of records that the audit log does not hold.",
+        "Is this the right home, restored from an old copy? If it is right: bot db rebuild-cache",
+        _FILE,
+    ),
     # ---- settings ---------------------------------------------------------------------------------
-    "setting_unknown": Reason("There is no such setting.", "bot settings show lists them all.", _FILE),
+    "setting_unknown": Reason(
+        "There is no such setting.",
+        "Correct its name, or take it away; docs/reference/settings.md lists all.",
+        _FILE,
+    ),
     "setting_invalid": Reason(
         "A setting has a value that it cannot have.", "Correct it where it is set.", _FILE
     ),
@@ -327,7 +364,9 @@ REASONS: dict[str, Reason] = {
         _GONE,
     ),
     "exchange_refused": Reason(
-        "The exchange refused the request.", "Check keys, clock and symbol: bot doctor", _GONE
+        "The exchange refused the request.",
+        "Check keys, clock and symbol; bot settings show --origin tells whether keys are set.",
+        _GONE,
     ),
     "exchange_answer_invalid": Reason(
         "The exchange gave an answer that cannot be right; it was not used.", "Try again later.", _GONE

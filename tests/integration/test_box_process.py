@@ -88,6 +88,16 @@ def test_a_restarted_box_has_everything_it_answered_for(tmp_path: Path, number: 
             assert client.create_order(SOL, "market", "sell", 1)["status"] == "closed"
 
 
+def test_an_answered_order_survives_a_kill_in_the_next_moment(tmp_path: Path) -> None:
+    settings = {"speed": 0, "state_file": str(tmp_path / "box.json")}
+    with box_process(**settings) as (address, process), ccxt_client(address) as client:
+        client.create_order(SOL, "market", "sell", 2, params={"clientOrderId": "sold"})
+        ended(process, signal.SIGKILL)
+    with box_process(**settings) as (again, _), ccxt_client(again) as client:
+        assert client.fetch_order(None, SOL, {"origClientOrderId": "sold"})["status"] == "closed"
+        assert client.fetch_balance()["SOL"]["total"] == 118
+
+
 def test_a_killed_box_whose_time_runs_loses_a_second_or_two_at_most(tmp_path: Path) -> None:
     settings = {"speed": 60, "state_file": str(tmp_path / "box.json"), "start": "2026-05-03T12:00:00Z"}
     with box_process(**settings) as (address, process):

@@ -37,6 +37,20 @@ def test_the_day_closes_at_the_last_price_and_contains_it() -> None:
     assert day.low <= day.close <= day.high
 
 
+def test_the_day_is_the_last_twenty_four_hours() -> None:
+    exchange = box_exchange()
+    now = exchange.now_ms
+    day = exchange.view.day("SOLUSDT", now)
+    assert day is not None
+    assert day.opened_ms == now - 24 * HOUR_MS
+    assert day.open == exchange.view.last("SOLUSDT", now - 24 * HOUR_MS)
+    assert day.volume == sum(
+        hour.volume
+        for start in range(now - 24 * HOUR_MS, now, HOUR_MS)
+        if (hour := exchange.view.window("SOLUSDT", start, start + HOUR_MS)) is not None
+    )
+
+
 def test_a_forced_price_is_the_last_price_and_the_past_stays() -> None:
     exchange = box_exchange()
     wanted = Wanted("SOLUSDT", "1m", None, exchange.now_ms - 60_000, 100)

@@ -6,6 +6,8 @@ from bot.exchange.box.errors import ApiError
 from bot.exchange.box.orders import Lifetime, Side, Status
 from tests.fakes.box_exchange import advance, box_exchange, force, free, last, locked, place, status_of
 
+SOL, BNB = "SOLUSDT", "BNBUSDT"
+
 
 def test_a_market_sale_takes_the_bids_and_pays_the_fee_in_quote() -> None:
     exchange = box_exchange()
@@ -264,3 +266,9 @@ def test_a_touched_order_fills_in_parts() -> None:
     advance(exchange, 3_600)
     assert status_of(order) is Status.PARTIALLY_FILLED
     assert 0 < order.executed < 60_000
+
+
+def test_open_orders_of_all_markets_are_listed_oldest_first() -> None:
+    exchange = box_exchange(wallet={"SOL": Decimal(5), "BNB": Decimal(5)})
+    placed = [place(exchange, "SELL", "LIMIT", "1", price="700", symbol=s) for s in (SOL, BNB, SOL)]
+    assert exchange.matching.book.open_orders() == placed
