@@ -33,6 +33,7 @@ from bot.kernel.errors import (
     ExchangeError,
     LockHeldError,
     StateConflictError,
+    StateFileError,
     StateWriteError,
     StorageError,
 )
@@ -253,11 +254,18 @@ class Daemon:
 
     @contextlib.contextmanager
     def _told_and_tried_again(self, what: str) -> Iterator[None]:
-        """Let what may pass by itself not end the process: say it, and come round again."""
+        """Let what may pass by itself not end the process: say it, and come round again.
+
+        A public file that cannot be trusted is mended from the truth; only where that is impossible
+        the process ends, because the other coins need their guard.
+        """
         try:
             yield
         except _PASSING as error:
             self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
+        except StateFileError as error:
+            self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
+            self._app.recover()
 
     def _beat(self) -> None:
         me = this_process(__version__)

@@ -18,8 +18,10 @@ from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.roles import Role, RoleBook, User
 from bot.lifecycle.states import user_of
 
-_OUTSIDE = {"BOT_HOME", "BOT_DEBUG", "BOT_TEST_OHLCV"}
-"""Variables that are no settings: where the home is, tracebacks, test data."""
+_OUTSIDE = ("BOT_HOME", "BOT_DEBUG")
+"""Variables that are no settings: where the home is, tracebacks."""
+_OF_TESTS = "BOT_TEST_"
+"""Variables that only the test suite reads."""
 _USERS = "users"
 
 
@@ -162,7 +164,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     variables = {row.variable: row.name for row in SETTINGS}
     found: dict[str, Any] = {}
     for variable, value in environ.items():
-        if not variable.startswith("BOT_") or variable in _OUTSIDE:
+        if not variable.startswith("BOT_") or variable.startswith(_OF_TESTS) or variable in _OUTSIDE:
             continue
         if variable not in variables:
             raise _unknown(variable, "environment", tuple(variables))

@@ -146,6 +146,21 @@ def test_an_exchange_that_is_away_ends_neither_the_daemon_nor_the_watch(world: B
     assert world.box.control.state()["orders"] == 1
 
 
+def test_a_hand_edit_under_the_daemon_is_mended_and_the_watch_goes_on(world: BotWorld) -> None:
+    world.hand_over("SOL")
+    path = world.app.home.managed_state
+    with bot_process(world.root, "run") as daemon:
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b"managed_active", b"managed_paused"))
+        until(lambda: path.read_bytes() != whole and b"managed_active" in path.read_bytes(), "the mending")
+        assert daemon.is_up()
+        world.fall_to_stop("SOL")
+        until(lambda: world.managed.state_of("SOL") is AssetState.EXIT_EXECUTED, "the exit")
+        assert daemon.end() == 0
+    assert "state.quarantined" in [record["type"] for record in world.app.store.audit.records()]
+    assert len(list(world.app.home.quarantine.iterdir())) == 1
+
+
 def test_a_daemon_that_was_killed_leaves_a_home_that_the_next_one_takes(world: BotWorld) -> None:
     with bot_process(world.root, "run") as daemon:
         assert daemon.end(signal.SIGKILL) == -signal.SIGKILL

@@ -88,7 +88,15 @@ def test_a_slip_gets_a_hint_and_nonsense_gets_none() -> None:
 
 
 def test_variables_that_are_no_settings_are_left_alone() -> None:
-    settings(environ={"BOT_HOME": "/x", "BOT_DEBUG": "1", "BOT_TEST_OHLCV": "/y", "PATH": "/bin"})
+    settings(
+        environ={
+            "BOT_HOME": "/x",
+            "BOT_DEBUG": "1",
+            "BOT_TEST_OHLCV": "/y",
+            "BOT_TEST_ANY": "1",
+            "PATH": "/bin",
+        }
+    )
 
 
 @pytest.mark.parametrize(
