@@ -1,7 +1,7 @@
 """Taking positions over from the managed state, without buying: pure, so that a restart repeats it.
 
-1. Only a `managed_active` asset is taken over (the source's bootstrap rule); what is open already stays
-   tracked in a pause, a drift alert and a release.
+1. An asset is taken over while its agreed exits are armed: active, paused with exits on, on its way back
+   gracefully. What is open already stays tracked in every state of the bot's hands.
 2. Quantity and proceeds follow from what the managed state books; live levels are the promotion's unless
    a person set others (C1).
 3. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
@@ -15,6 +15,7 @@ from bot.holdings.positions import Position, PositionsContent
 from bot.kernel.ids import pair_of
 from bot.kernel.money import ZERO
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
+from bot.lifecycle.exit_rules import why_no_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 
 
@@ -40,7 +41,8 @@ def synced(
 def _follow(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position | None:
     is_current = current is not None and current.is_open and current.proposal_id == entry.current_proposal_id
     if entry.state in IN_THE_BOTS_HANDS:
-        if is_current or entry.state is AssetState.MANAGED_ACTIVE:
+        # Whoever's exits are armed is tracked, also where a pause or a release came before the first cycle.
+        if is_current or why_no_exit(entry) in {None, "exit_in_flight"}:
             return _live(asset, entry, current if is_current else None, now)
         return None
     if current is None or not current.is_open:

@@ -148,7 +148,7 @@ class ExchangeAnswerError(ExchangeError):
 
 
 class StopRuleBrokenError(BotError):
-    """A stop rule (SR-11 to SR-15) forbids the act; it is audited and alarmed."""
+    """A stop rule (SR-11 to SR-15) forbids the act, which ends there."""
 
     default_code = "stop_rule_broken"
 

@@ -171,6 +171,11 @@ REASONS: dict[str, Reason] = {
     "exits_are_off": Reason(
         "The pause says hands off: no new order may leave.", "bot resume ASSET", _REFUSED
     ),
+    "exit_not_due": Reason(
+        "The price or the order that asked for this sale no longer stands.",
+        "Nothing to do: the loop looks again in its next cycle.",
+        _REFUSED,
+    ),
     "no_exit_intent": Reason(
         "There is no open exit intent for this asset.", "bot holdings show ASSET", _REFUSED
     ),

@@ -23,7 +23,7 @@ import msgspec
 from bot.kernel.clock import iso_z
 from bot.kernel.errors import RefusedError
 from bot.kernel.money import HUNDRED, ZERO, text
-from bot.lifecycle.change import Act, Change, move
+from bot.lifecycle.change import Act, Change, entry_of, move
 from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.lifecycle.documents import Exits, ManagedStateContent
 from bot.lifecycle.events import EventType
@@ -80,6 +80,7 @@ def approve(
     pending = decidable_proposal(content, act, payload.proposal_id)
     offer = facts.offer
     _check_document(act, payload, offer, min(pending.expires_at, offer.expires_at))
+    _check_recorded_digest(act, offer, entry_of(content, act.asset).proposal_digest)
     variant = _chosen_variant(act, payload, offer)
     terms = _with_overrides(variant, payload)
     _check_levels(act, offer, terms)
@@ -164,6 +165,15 @@ def _check_document(
             f"{act.asset}: the approval names digest {payload.proposal_digest[:8]}",
             code="digest_mismatch",
             why=f"The file's digest is {offer.digest[:8]}.",
+        )
+
+
+def _check_recorded_digest(act: Act, offer: ProposalOffer, recorded: str | None) -> None:
+    if offer.digest != recorded:
+        raise RefusedError(
+            f"{act.asset}: the proposal's file was replaced",
+            code="digest_mismatch",
+            why=f"The engine wrote {(recorded or 'nothing')[:8]}, the file is {offer.digest[:8]} now.",
         )
 
 

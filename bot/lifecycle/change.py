@@ -33,6 +33,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     asset: str
     now: dt.datetime
+    accepted_at: dt.datetime
+    """When it was asked for; commands may be applied later, and in trouble out of order."""
     policy: LifecyclePolicy
 
 

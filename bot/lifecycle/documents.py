@@ -50,6 +50,8 @@ class ExitIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_at: dt.datetime
     filled_quantity: Decimal = ZERO
     filled_quote: Decimal = ZERO
+    exchange_order_id: str | None = None
+    """The exchange's own id, once it has told of the order: such an order surely arrived."""
 
 
 class ReasonNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +121,8 @@ class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     release_mode: ReleaseMode | None = None
     release_requested_by_user_id: str | None = None
     cooldown_until: dt.datetime | None = None
+    held_at: dt.datetime | None = None
+    """When the last pause was asked for; what was asked before it and raises risk comes too late."""
     drift: Drift | None = None
     force_exit: bool | None = None
     exit_intent: ExitIntent | None = None

@@ -27,6 +27,7 @@ from bot.lifecycle.documents import (
     ReleaseMode,
 )
 from bot.lifecycle.events import EventType
+from bot.lifecycle.exit_triggers import due_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 
 DRIFT_THAT_KEEPS_EXITS = ("price", "regime")
@@ -37,6 +38,14 @@ def promised_rest(entry: ManagedAsset) -> Decimal:
     approved = entry.approved_quantity or ZERO
     in_flight = entry.exit_intent.quantity if entry.exit_intent else ZERO
     return max(ZERO, approved - (entry.sold_quantity or ZERO) - in_flight)
+
+
+def live_levels(entry: ManagedAsset) -> tuple[Decimal, Decimal]:
+    """Return the stop and the target that count now: the promotion's, unless a person set others (C1)."""
+    live = entry.overrides or {}
+    stop_loss = live.get("stop_loss", entry.stop_loss)
+    take_profit = live.get("take_profit", entry.take_profit)
+    return Decimal(stop_loss or ZERO), Decimal(take_profit or ZERO)
 
 
 def why_no_exit(entry: ManagedAsset) -> str | None:
@@ -70,6 +79,16 @@ def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent)
     if code is not None:
         raise RefusedError(
             f"{act.asset}: no exit order may leave now", code=code, why=f"The asset stands at {entry.state}."
+        )
+    stop_loss, take_profit = live_levels(entry)
+    forced = payload.reason is ExitReason.FORCE_EXIT and bool(entry.force_exit)
+    due = due_exit(last=payload.trigger_price, stop_loss=stop_loss, take_profit=take_profit, forced=forced)
+    if due is not payload.reason:  # the ground moved between the loop's look and this lock
+        raise RefusedError(
+            f"{act.asset}: {payload.reason} at {text(payload.trigger_price)} is not due any more",
+            code="exit_not_due",
+            why=f"The stop is {text(stop_loss)}, the target {text(take_profit)},"
+            f" an ordered sale is {'open' if entry.force_exit else 'not open'}.",
         )
     rest = promised_rest(entry)
     if not ZERO < payload.quantity <= rest:
@@ -129,7 +148,10 @@ def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedEx
     data = msgspec.to_builtins(payload, builtin_types=(Decimal,)) | {"exit_reason": intent.reason.value}
     if not payload.is_final:
         progress = msgspec.structs.replace(
-            intent, filled_quantity=payload.filled_quantity, filled_quote=payload.filled_quote
+            intent,
+            filled_quantity=payload.filled_quantity,
+            filled_quote=payload.filled_quote,
+            exchange_order_id=payload.exchange_order_id,
         )
         return amend(
             content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": progress}, data=data

@@ -11,6 +11,7 @@
 from decimal import Decimal
 from typing import Any
 
+from bot.kernel.clock import iso_z
 from bot.kernel.errors import RefusedError
 from bot.kernel.money import ZERO, text
 from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
@@ -36,6 +37,7 @@ def pause(content: ManagedStateContent, act: Act, payload: PauseManagedAsset) ->
     entry = entry_of(content, act.asset)
     fields: dict[str, Any] = {
         "exits": payload.exits,
+        "held_at": max(act.accepted_at, entry.held_at or act.accepted_at),
         "reason": note("paused_by_user", payload.reason or "paused without a reason"),
     }
     if payload.exits is Exits.OFF:  # hands off: an ordered sale must not wake up at the resume
@@ -53,6 +55,7 @@ def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) 
     """T08, or T11 with an override."""
     entry = entry_of(content, act.asset)
     transition(entry.state, act.type, act.actor)
+    _refuse_overtaken(entry, act)
     drifted = entry.drift is not None and not entry.drift.accepted
     if entry.state is AssetState.MANAGED_DRIFT_ALERT and not payload.override:
         raise RefusedError(f"{act.asset} stands in a drift alert", code="resume_needs_override")
@@ -210,8 +213,20 @@ def _decimal(value: object) -> Decimal | None:
     return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
+def _refuse_overtaken(entry: ManagedAsset, act: Act) -> None:
+    """Refuse what was asked before the last pause and raises risk: the pause has the last word."""
+    if entry.held_at is not None and act.accepted_at < entry.held_at:
+        raise RefusedError(
+            f"{act.asset}: {act.type} was asked for before the last pause",
+            code="state_changed",
+            why=f"Asked at {iso_z(act.accepted_at)}, paused at {iso_z(entry.held_at)}.",
+            fix="If it is still wanted, ask again.",
+        )
+
+
 def _live_entry(content: ManagedStateContent, act: Act) -> ManagedAsset:
     entry = entry_of(content, act.asset)
+    _refuse_overtaken(entry, act)
     if entry.state not in _LIVE:
         raise RefusedError(
             f"{act.type} is not possible from {entry.state}",

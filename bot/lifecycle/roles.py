@@ -1,4 +1,4 @@
-"""Who may ask for what: viewer reads, operator lowers risk and asks, admin does all (§12)."""
+"""Who may ask for what: viewer reads, operator lowers risk and asks, admin does all."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -9,22 +9,24 @@ Order within a cycle:
 No other order exists: this loop never buys, and never touches a coin that is not managed.
 """
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from bot.commands.sender import CommandSender
 from bot.exchange.gateway import Gateway
-from bot.execution.exit_triggers import due_exit
 from bot.holdings.positions import Position
 from bot.holdings.wallet import WalletSnapshot
 from bot.kernel.clock import Clock
-from bot.kernel.errors import ExchangeError
+from bot.kernel.errors import ExchangeAnswerError, ExchangeError, ExchangeRefusedError, StorageError
 from bot.kernel.ids import IdSource, pair_of
 from bot.kernel.market import MarketRules, Ticker
-from bot.lifecycle.documents import ManagedStateContent
+from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.lifecycle.exit_rules import why_no_exit
+from bot.lifecycle.exit_triggers import due_exit
 from bot.risk.order_gates import GateFacts
 from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
 from bot.storage.state_store import StateStore
@@ -103,9 +105,10 @@ class TradingLoop:
         steps: list[Step] = []
         for asset, entry in open_entries.items():
             rules = markets.get(pair_of(asset, self._settings.quote))
-            step = self._desk.follow(asset, entry, rules) if rules is not None else _no_market(asset)
-            if step is not None:
-                steps.append(step)
+            if rules is None:
+                steps.append(_no_market(asset))
+            else:
+                steps += self._one_alone(asset, functools.partial(self._followed, asset, entry, rules))
         return steps
 
     def _watched(self, managed: ManagedStateContent) -> dict[str, Position]:
@@ -121,7 +124,7 @@ class TradingLoop:
     def _exits(self, managed: ManagedStateContent, watched: Mapping[str, Position]) -> list[Step]:
         symbols = sorted(pair_of(asset, self._settings.quote) for asset in watched)
         try:
-            tickers = self._gateway.tickers(symbols)
+            tickers = self._tickers(symbols)
             due = {
                 asset: reason
                 for asset, position in watched.items()
@@ -151,8 +154,36 @@ class TradingLoop:
             if facts is None:
                 steps.append(_no_market(asset))
                 continue
-            steps += self._desk.exit(asset, reason, managed.managed_assets[asset], facts)
+            entry = managed.managed_assets[asset]
+            steps += self._one_alone(asset, functools.partial(self._desk.exit, asset, reason, entry, facts))
         return steps
+
+    def _followed(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> list[Step]:
+        step = self._desk.follow(asset, entry, rules)
+        return [step] if step is not None else []
+
+    def _one_alone(self, asset: str, work: Callable[[], list[Step]]) -> list[Step]:
+        """Let one coin's trouble be that coin's alarm: the others keep their guard.
+
+        Storage trouble is everybody's and goes on.
+        """
+        try:
+            return work()
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other coins are guarded on
+            return [Step(asset=asset, what="failed", sentence=f"{type(error).__name__}: {error}", alarm=True)]
+
+    def _tickers(self, symbols: list[str]) -> Mapping[str, Ticker]:
+        """Return the prices in one request, or one by one where one market spoils the request for all."""
+        try:
+            return self._gateway.tickers(symbols)
+        except (ExchangeRefusedError, ExchangeAnswerError):
+            found: dict[str, Ticker] = {}
+            for symbol in symbols:
+                with contextlib.suppress(ExchangeRefusedError, ExchangeAnswerError):
+                    found[symbol] = self._gateway.ticker(symbol)
+            return found
 
     def _facts(
         self,

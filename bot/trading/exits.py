@@ -4,7 +4,9 @@
 2. The order leaves at most once per intent, by the process that opened it, right after the commit.
 3. An unknown outcome is looked up by its client order id until the exchange tells; it is never sent
    again. "No such order" is believed only once the request can no longer arrive (its receive window is
-   over); then the intent is closed and the next cycle decides anew.
+   over), measured on a clock that never steps, from when this process first asked; then the intent is
+   closed and the next cycle decides anew. Of an order that the exchange has told of before, it is believed
+   only after ten times as long.
 4. An order leaves within seconds of its intent or not at all: a process that was held up in between
    finds its intent closed by another one, and must not sell a second time.
 5. A refused order closes the intent, alarms, and is tried again with growing pauses.
@@ -35,6 +37,7 @@ from bot.risk.order_gates import GateFacts, check_exit
 from bot.risk.verdict import Approved, Denied
 from bot.trading.report import Step
 
+_PATIENCE_WITH_THE_KNOWN = 10
 _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MAX_S = 300.0
 SEND_WITHIN_S = 5.0
@@ -61,6 +64,7 @@ class ExitDesk:
         self._lineage = lineage
         self._settles_after = lookup_settles_after
         self._retry_at: dict[str, tuple[float, float]] = {}
+        self._asked_since: dict[str, float] = {}
 
     def exit(self, asset: str, reason: ExitReason, entry: ManagedAsset, facts: GateFacts) -> list[Step]:
         """Sell what was handed over and is left, once."""
@@ -92,7 +96,8 @@ class ExitDesk:
         if opened.state is not CommandState.APPLIED:
             return [Step(asset=asset, what="intent_refused", sentence=opened.reason)]
         if self._clock.monotonic() - began > SEND_WITHIN_S:
-            sentence = "the intent took too long to commit, so its order was not sent; it will be closed"
+            sentence = "the intent took too long to commit, so its order was not sent"
+            self._close(asset, order.client_order_id, "not_sent", sentence)
             return [Step(asset=asset, what="held_up", sentence=sentence, alarm=True)]
         sent = Step(
             asset=asset,
@@ -100,21 +105,23 @@ class ExitDesk:
             sentence=f"{reason} at {text(facts.ticker.last)}: selling {text(order.quantity)} {asset}",
             data={"client_order_id": order.client_order_id, "intent_serial": opened.applied_serial},
         )
-        return [sent, self._submit(asset, entry, verdict, facts.rules)]
+        return [sent, self._submit(asset, entry, verdict, facts)]
 
     def _submit(
-        self, asset: str, entry: ManagedAsset, approved: Approved[OrderRequest], rules: MarketRules
+        self, asset: str, entry: ManagedAsset, approved: Approved[OrderRequest], facts: GateFacts
     ) -> Step:
         """Send the order once, and book the answer."""
+        order_id = approved.order.client_order_id
         match self._orders.submit(approved):
             case Accepted(report=report):
                 self._retry_at.pop(asset, None)
-                return self.book(asset, entry, report, rules)
+                return self.book(asset, entry, report, facts.rules, trigger_price=facts.ticker.last)
             case Rejected(reason=code, text=words):
                 self._back_off(asset)
-                self._close(asset, approved.order.client_order_id, f"rejected_{code}", words)
+                self._close(asset, order_id, f"rejected_{code}", words)
                 return Step(asset=asset, what="rejected", sentence=words, alarm=True)
             case Unknown(text=words):
+                self._asked_since[order_id] = self._clock.monotonic()
                 return Step(asset=asset, what="unknown", sentence=words, alarm=True)
 
     def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> Step | None:
@@ -127,16 +134,35 @@ class ExitDesk:
         except ExchangeError as error:
             return Step(asset=asset, what="unavailable", sentence=str(error), alarm=True)
         if report is not None:
-            return self.book(asset, entry, report, rules)
-        if self._clock.now() - intent.opened_at < self._settles_after:
-            return Step(asset=asset, what="unknown", sentence="the order may still arrive; asking again")
-        self._close(asset, intent.client_order_id, "never_arrived", "the exchange has no such order")
-        return Step(asset=asset, what="never_arrived", sentence="the exit order never arrived", alarm=True)
+            self._asked_since.pop(intent.client_order_id, None)
+            return self.book(asset, entry, report, rules, trigger_price=intent.trigger_price)
+        was_there = intent.exchange_order_id is not None or intent.filled_quantity > ZERO
+        patience_s = self._settles_after.total_seconds() * (_PATIENCE_WITH_THE_KNOWN if was_there else 1)
+        now = self._clock.monotonic()
+        if now - self._asked_since.setdefault(intent.client_order_id, now) < patience_s:
+            sentence = "the exchange has no such order yet; asking again, nothing else is sent"
+            return Step(asset=asset, what="unknown", sentence=sentence, alarm=True)
+        self._asked_since.pop(intent.client_order_id, None)
+        code = "vanished" if was_there else "never_arrived"
+        self._close(asset, intent.client_order_id, code, "the exchange has no such order")
+        return Step(asset=asset, what=code, sentence="the exchange has no such exit order", alarm=True)
 
-    def book(self, asset: str, entry: ManagedAsset, report: OrderReport, rules: MarketRules) -> Step:
-        """Record what the exit order has filled so far."""
+    def book(
+        self,
+        asset: str,
+        entry: ManagedAsset,
+        report: OrderReport,
+        rules: MarketRules,
+        *,
+        trigger_price: Decimal,
+    ) -> Step:
+        """Record what the exit order has filled so far.
+
+        What is dust is judged at the price that triggered, or a better one: a nonsense price in one
+        answer must not declare the rest of a coin to be dust.
+        """
         rest = (entry.approved_quantity or ZERO) - (entry.sold_quantity or ZERO) - report.filled_quantity
-        price = report.average_price or _trigger(entry) or ZERO
+        price = max(report.average_price or ZERO, trigger_price)
         payload = RecordManagedExit(
             client_order_id=report.client_order_id,
             exchange_order_id=report.exchange_order_id,
@@ -162,10 +188,6 @@ class ExitDesk:
         _, last = self._retry_at.get(asset, (0.0, 0.0))
         pause = min(max(_BACKOFF_FIRST_S, last * 2), _BACKOFF_MAX_S)
         self._retry_at[asset] = (self._clock.monotonic() + pause, pause)
-
-
-def _trigger(entry: ManagedAsset) -> Decimal | None:
-    return entry.exit_intent.trigger_price if entry.exit_intent is not None else entry.reference_price
 
 
 def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome, *, is_complete: bool) -> Step:

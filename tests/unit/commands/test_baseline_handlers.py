@@ -54,6 +54,7 @@ def decided(payload: Payload, managed: ManagedStateContent = NOTHING) -> Baselin
         actor="user_ann",
         asset="*",
         now=NOW,
+        accepted_at=NOW,
         policy=LifecyclePolicy(environment="sandbox"),
     )
     return decide(CAPTURED, managed, act, payload)

@@ -5,12 +5,17 @@ from decimal import Decimal
 
 import pytest
 
+from bot.exchange.ccxt_calls import CcxtCalls
+from bot.exchange.ccxt_client import build_client
 from bot.exchange.ccxt_gateway import CcxtGateway
-from bot.execution.orders import (
-    Fee,
-    OrderStatus,
+from bot.exchange.hosts import policy_for
+from bot.execution.orders import Fee, OrderStatus
+from bot.kernel.errors import (
+    ExchangeAnswerError,
+    ExchangeError,
+    ExchangeRefusedError,
+    ExchangeUnavailableError,
 )
-from bot.kernel.errors import ExchangeAnswerError, ExchangeRefusedError, ExchangeUnavailableError
 from tests.unit.exchange.scripted_exchange import ORDER, TICKER, Reply, ScriptedExchange
 
 MINUTE_MS = 60_000
@@ -223,3 +228,52 @@ def test_open_orders_leave_out_markets_that_have_no_plain_name(
     resting = {**ORDER, "status": "NEW", "executedQty": "0", "cummulativeQuoteQty": "0", "fills": []}
     exchange.say("GET openOrders", Reply([resting, {**resting, "symbol": "ODDUSDT"}]))
     assert [report.symbol for report in gateway.open_orders()] == ["SOL/USDT"]
+
+
+@pytest.mark.parametrize("time", ["transactTime", "updateTime"])
+def test_an_order_with_a_time_beyond_the_calendar_is_an_answer_that_cannot_be_right(
+    exchange: ScriptedExchange, gateway: CcxtGateway, time: str
+) -> None:
+    impossible = {**ORDER, time: 10**17}
+    exchange.say("GET order", Reply(impossible))
+    exchange.say("DELETE order", Reply(impossible))
+    exchange.say("GET openOrders", Reply([impossible]))
+    for read in (
+        lambda: gateway.find_order("SOL/USDT", "mh-SOL-1"),
+        lambda: gateway.cancel("SOL/USDT", "mh-SOL-1"),
+        gateway.open_orders,
+    ):
+        with pytest.raises(ExchangeAnswerError):
+            read()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_nested_too_deeply_ends_in_our_error(
+    exchange: ScriptedExchange, gateway: CcxtGateway, status: int
+) -> None:
+    exchange.say("GET account", Reply('{"a":' * 100_000 + "1" + "}" * 100_000, status))
+    with pytest.raises(ExchangeError):
+        gateway.wallet()
+
+
+def test_whatever_an_endpoint_runs_into_ends_in_our_error(exchange: ScriptedExchange) -> None:
+    client = build_client(policy=policy_for("sandbox", data_source="sandbox"), rest_url=exchange.rest_url)
+
+    def stumble(_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    with pytest.raises(ExchangeAnswerError, match="nobody foresaw this"):
+        CcxtCalls(client).read("Nothing could be read.", stumble)
+
+
+def test_fees_in_a_coin_without_a_plain_name_are_left_out(
+    exchange: ScriptedExchange, gateway: CcxtGateway
+) -> None:
+    exchange.say("GET order", Reply({name: value for name, value in ORDER.items() if name != "fills"}))
+    row = {"symbol": "SOLUSDT", "orderId": 7, "price": "145.32", "isBuyer": False, "time": 1_700_000_000_000}
+    odd = {**row, "id": 1, "qty": "1", "commission": "3", "commissionAsset": "币安人生"}
+    plain = {**row, "id": 2, "qty": "0.5", "commission": "0.07", "commissionAsset": "USDT"}
+    exchange.say("GET myTrades", Reply([odd, plain]))
+    report = gateway.find_order("SOL/USDT", "mh-SOL-1")
+    assert report is not None
+    assert report.fees == (Fee(asset="USDT", amount=Decimal("0.07")),)

@@ -1,6 +1,7 @@
 """Raw answers become exact values, and nonsense becomes an error instead of a value."""
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -218,12 +219,13 @@ def test_a_wallet_without_any_row_is_unknown_and_a_double_row_is_refused() -> No
         account.wallet({"balances": [row, row]}, observed_at=NOW)
 
 
-def test_an_order_is_read_with_its_fees_summed_per_coin() -> None:
+def test_an_order_is_read_with_its_fees_summed_per_coin_that_has_a_plain_name() -> None:
     fills = [
         {"commission": "0.1", "commissionAsset": "USDT"},
         {"commission": "0.0002", "commissionAsset": "BNB"},
         {"commission": "0.2", "commissionAsset": "USDT"},
         {"commission": "0", "commissionAsset": "XRP"},
+        {"commission": "7", "commissionAsset": "币安人生"},
     ]
     report = account.order_report(order(fills=fills), symbol="SOL/USDT", market_id="SOLUSDT")
     assert report.fees == (
@@ -267,6 +269,8 @@ def test_every_status_of_the_exchange_has_one_word_here(
         {"orderId": "x"},
         {"clientOrderId": None},
         {"transactTime": None},
+        {"transactTime": 10**17},
+        {"updateTime": 10**17},
         {"fills": [{"commission": "-1", "commissionAsset": "USDT"}]},
         {"fills": "none"},
     ],
@@ -309,6 +313,36 @@ def test_own_trades_that_cannot_be_right_are_refused(answer: object) -> None:
         account.own_trades(answer, symbol="SOL/USDT", market_id="SOLUSDT")
 
 
+class Trap(dict[str, Any]):
+    """An object of an answer that breaks in an unforeseen way as soon as a field is read."""
+
+    def get(self, *_: object) -> Any:
+        raise RuntimeError("nobody foresaw this")
+
+
+READERS: tuple[Callable[[Any], object], ...] = (
+    mapping.server_time,
+    mapping.markets,
+    lambda value: mapping.ticker(value, symbol="A/B", market_id="AB"),
+    lambda value: mapping.tickers(value, symbols_by_id={"AB": "A/B"}),
+    lambda value: mapping.order_book(value, symbol="A/B", observed_at=NOW),
+    lambda value: mapping.candles(value, symbol="A/B"),
+    lambda value: account.wallet(value, observed_at=NOW),
+    lambda value: account.own_trades(value, symbol="A/B", market_id="AB"),
+    lambda value: account.open_orders(value, symbols_by_id={"AB": "A/B"}),
+    lambda value: account.order_report(value, symbol="A/B", market_id="AB"),
+)
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize("answer", [Trap(), [Trap()]])
+def test_whatever_reading_an_answer_runs_into_ends_in_our_error(
+    read: Callable[[Any], object], answer: object
+) -> None:
+    with pytest.raises(ExchangeAnswerError):
+        read(answer)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -322,18 +356,7 @@ def test_own_trades_that_cannot_be_right_are_refused(answer: object) -> None:
     )
 )
 def test_arbitrary_answers_end_in_a_value_or_in_our_error_only(answer: object) -> None:
-    for read in (
-        mapping.server_time,
-        mapping.markets,
-        lambda value: mapping.ticker(value, symbol="A/B", market_id="AB"),
-        lambda value: mapping.tickers(value, symbols_by_id={"AB": "A/B"}),
-        lambda value: mapping.order_book(value, symbol="A/B", observed_at=NOW),
-        lambda value: mapping.candles(value, symbol="A/B"),
-        lambda value: account.wallet(value, observed_at=NOW),
-        lambda value: account.own_trades(value, symbol="A/B", market_id="AB"),
-        lambda value: account.open_orders(value, symbols_by_id={"AB": "A/B"}),
-        lambda value: account.order_report(value, symbol="A/B", market_id="AB"),
-    ):
+    for read in READERS:
         try:
             read(answer)
         except ExchangeAnswerError:

@@ -109,7 +109,6 @@ def test_a_malformed_order_is_never_sent(
     ("reply", "reason"),
     [
         (refusal(-2010, "Account has insufficient balance for requested action."), "insufficient_balance"),
-        (refusal(-2010, "Duplicate order sent."), "duplicate_order"),
         (refusal(-2010, "Stop price would trigger immediately."), "would_trigger_immediately"),
         (refusal(-2010, "Market is closed."), "market_closed"),
         (refusal(-1013, "Filter failure: NOTIONAL"), "filter_notional"),
@@ -146,6 +145,12 @@ def test_a_refusal_that_proves_itself_is_a_rejection_with_its_reason(
         refusal(-1006, "An unexpected response was received from the message bus.", 400),
         refusal(-2010, "Account has insufficient balance for requested action.", 503),
         refusal(-9999, "A code that nobody knows."),
+        refusal(-2010, "Duplicate order sent."),
+        Reply({"code": -2010, "msg": "Order was refused.", "executedQty": "1.5"}, 400),
+        Reply({**ORDER, "transactTime": 10**17}),
+        Reply({**ORDER, "updateTime": 10**17}),
+        Reply('{"a":' * 100_000 + "1" + "}" * 100_000),
+        Reply('{"a":' * 100_000 + "1" + "}" * 100_000, 400),
         Reply("too many", 429),
         Reply("banned", 418),
         Reply("{not json"),
@@ -168,6 +173,18 @@ def test_whatever_does_not_prove_itself_is_unknown_and_sent_once(
         client_order_id="mh-SOL-1", text=outcome.text if isinstance(outcome, Unknown) else ""
     )
     assert len(exchange.asked("POST order")) == 1
+
+
+@pytest.mark.parametrize(("filled", "quote"), [("0.4", "58.128"), ("1.5", "217.98")])
+def test_an_answer_that_tells_of_fills_is_never_a_rejection(
+    exchange: ScriptedExchange, gateway: CcxtGateway, filled: str, quote: str
+) -> None:
+    answer = {**ORDER, "status": "REJECTED", "executedQty": filled, "cummulativeQuoteQty": quote}
+    exchange.say("POST order", Reply(answer))
+    outcome = send(gateway)
+    assert isinstance(outcome, Accepted)
+    assert outcome.report.status is OrderStatus.REJECTED
+    assert (outcome.report.filled_quantity, outcome.report.filled_quote) == (Decimal(filled), Decimal(quote))
 
 
 def test_an_order_in_an_unknown_market_is_rejected_unsent(

@@ -9,7 +9,14 @@ import pytest
 
 from bot.holdings.position_sync import synced
 from bot.holdings.positions import Position, PositionsContent
-from bot.lifecycle.documents import ExitIntent, ExitReason, Exits, ManagedAsset, ManagedStateContent
+from bot.lifecycle.documents import (
+    ExitIntent,
+    ExitReason,
+    Exits,
+    ManagedAsset,
+    ManagedStateContent,
+    ReleaseMode,
+)
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 
 D = Decimal
@@ -68,9 +75,25 @@ def test_an_active_coin_is_taken_over_as_it_was_agreed() -> None:
     )
 
 
-@pytest.mark.parametrize("state", [state for state in AssetState if state is not AssetState.MANAGED_ACTIVE])
-def test_no_other_state_opens_a_position(state: AssetState) -> None:
+ARMED = (AssetState.MANAGED_ACTIVE, AssetState.MANAGED_PAUSED)
+
+
+@pytest.mark.parametrize("state", [state for state in AssetState if state not in ARMED])
+def test_no_state_without_armed_exits_opens_a_position(state: AssetState) -> None:
     assert sync(changed(ENTRY, state=state)) is NOTHING
+
+
+def test_a_pause_before_the_first_cycle_leaves_the_agreed_exits_watched() -> None:
+    assert sol(sync(changed(ENTRY, state=AssetState.MANAGED_PAUSED))) == sol(taken_over())
+
+
+def test_a_graceful_release_before_the_first_cycle_leaves_the_agreed_exits_watched() -> None:
+    entry = changed(ENTRY, state=AssetState.RELEASE_PENDING, release_mode=ReleaseMode.GRACEFUL)
+    assert sol(sync(entry)) == sol(taken_over())
+
+
+def test_hands_off_before_the_first_cycle_tracks_nothing() -> None:
+    assert sync(changed(ENTRY, state=AssetState.MANAGED_PAUSED, exits=Exits.OFF)) is NOTHING
 
 
 def test_a_second_look_changes_nothing_at_all() -> None:
@@ -122,10 +145,9 @@ def test_a_new_promotion_opens_a_new_position_in_the_same_place() -> None:
     assert (position.opened_at, position.closed_at) == (again, None)
 
 
-def test_a_promotion_that_was_paused_at_once_does_not_take_over_the_earlier_position() -> None:
-    old = taken_over()
+def test_a_promotion_that_was_paused_at_once_replaces_the_earlier_position() -> None:
     paused = changed(ENTRY, current_proposal_id="p2", state=AssetState.MANAGED_PAUSED)
-    assert sync(paused, old, LATER) is old
+    assert sol(sync(paused, taken_over(), LATER)).proposal_id == "p2"
 
 
 def test_a_quantity_is_never_below_zero() -> None:

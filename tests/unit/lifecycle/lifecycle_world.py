@@ -88,6 +88,7 @@ class LifecycleWorld:
             actor=actor or ACTORS[SPECS[command].actor],
             asset=asset,
             now=self.now,
+            accepted_at=self.now,
             policy=self.policy,
         )
         return decide(self.content, act, payload, facts)

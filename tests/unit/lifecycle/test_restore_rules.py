@@ -66,7 +66,15 @@ def managed(**fields: Any) -> ManagedAsset:
 
 def act(command_type: CommandType = RESTORE) -> Act:
     policy = LifecyclePolicy(environment="sandbox")
-    return Act(command_id="c-1", type=command_type, actor="user_ann", asset="*", now=NOW, policy=policy)
+    return Act(
+        command_id="c-1",
+        type=command_type,
+        actor="user_ann",
+        asset="*",
+        now=NOW,
+        accepted_at=NOW,
+        policy=policy,
+    )
 
 
 def refused(

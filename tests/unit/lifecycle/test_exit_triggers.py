@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.execution.exit_triggers import due_exit
 from bot.lifecycle.documents import ExitReason
+from bot.lifecycle.exit_triggers import due_exit
 
 
 def due(last: str, *, forced: bool = False) -> ExitReason | None:
