@@ -124,13 +124,12 @@ def settings() -> str:
     """Return every setting with its variable, default and meaning."""
     order = "What is given first wins: flag, environment variable, applied by command, `bot.toml`, default."
     rows = table(
-        ["Setting", "Environment variable", "Default", "By command", "Meaning"],
+        ["Setting", "Environment variable", "Default", "Meaning"],
         (
             (
                 f"`{row.name}`",
                 f"`{row.variable}`",
                 default_words(row),
-                "yes" if row.runtime else "",
                 row.meaning,
             )
             for row in SETTINGS

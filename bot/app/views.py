@@ -14,8 +14,9 @@ from bot.kernel.errors import StateFileError, UsageError
 from bot.kernel.ids import pair_of
 from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent
 from bot.lifecycle.states import AWAITING, IN_THE_BOTS_HANDS, MEANING, AssetState
-from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
+from bot.storage.documents import BASELINE_HOLDINGS, POSITIONS
 from bot.storage.heartbeat import Heartbeat, read_heartbeat
+from bot.storage.managed_state_reader import read_managed_state
 from bot.storage.proposal_reader import list_proposal_ids, read_proposal
 
 STALE_LOOP_S = 60
@@ -62,7 +63,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def status(context: HomeContext, now: dt.datetime) -> StatusView:
     """Return what an operator looks at first."""
-    managed = context.store.read(MANAGED_STATE)
+    managed = read_managed_state(context.store)
     lines = holdings(context, now)
     counts: dict[str, int] = {}
     for line in lines:
@@ -107,7 +108,7 @@ def worker_view(heartbeat: Heartbeat | None, now: dt.datetime) -> dict[str, Any]
 
 def holdings(context: HomeContext, now: dt.datetime) -> tuple[HoldingLine, ...]:
     """Return every coin that the baseline or the managed state knows, sorted by name."""
-    managed = context.store.read(MANAGED_STATE).content
+    managed = read_managed_state(context.store).content
     baseline = context.store.read(BASELINE_HOLDINGS).content
     positions = context.store.read(POSITIONS).content.positions
     guarded = _is_guarded(read_heartbeat(context.home), now)
@@ -140,13 +141,13 @@ def holding(context: HomeContext, asset: str) -> tuple[ManagedAsset | None, Hold
             code="unknown_asset",
             why=did_you_mean(asset, known) or "Neither the baseline nor the managed state knows it.",
         )
-    entry = context.store.read(MANAGED_STATE).content.managed_assets.get(asset)
+    entry = read_managed_state(context.store).content.managed_assets.get(asset)
     return entry, known[asset]
 
 
 def proposals(context: HomeContext) -> list[dict[str, Any]]:
     """Return one line per proposal file, newest first; a damaged file is named, not hidden."""
-    managed = context.store.read(MANAGED_STATE).content
+    managed = read_managed_state(context.store).content
     lines: list[dict[str, Any]] = []
     for proposal_id in list_proposal_ids(context.home):
         try:
@@ -176,7 +177,7 @@ def find_proposal(context: HomeContext, reference: str) -> dict[str, Any]:
         UsageError: `no_such_proposal`, with what was meant perhaps.
         StateFileError: The file cannot be trusted.
     """
-    managed = context.store.read(MANAGED_STATE).content
+    managed = read_managed_state(context.store).content
     entry = managed.managed_assets.get(reference.upper())
     if entry is not None and entry.current_proposal_id is not None:
         if entry.state is AssetState.PROPOSAL_PENDING:

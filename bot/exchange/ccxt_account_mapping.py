@@ -13,6 +13,7 @@ from bot.exchange.ccxt_fields import (
     bad_answer,
     list_of,
     moment,
+    never_surprising,
     ordered,
     positive,
     row_of,
@@ -23,7 +24,7 @@ from bot.exchange.ccxt_fields import (
 )
 from bot.execution.orders import Fee, OrderReport, OrderStatus, Side
 from bot.holdings.wallet import Balance, WalletSnapshot
-from bot.kernel.clock import from_millis
+from bot.kernel.ids import is_asset
 from bot.kernel.market import OwnTrade
 from bot.kernel.money import ZERO, plain
 
@@ -41,6 +42,7 @@ _STATUS = {
 _SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 
+@never_surprising
 def wallet(answer: object, *, observed_at: dt.datetime) -> WalletSnapshot:
     """Read `GET account`.
 
@@ -91,6 +93,7 @@ def own_trade(entry: object, *, symbol: str, market_id: str) -> OwnTrade:
     )
 
 
+@never_surprising
 def own_trades(answer: object, *, symbol: str, market_id: str) -> tuple[OwnTrade, ...]:
     """Read one page of `GET myTrades`, oldest first."""
     if not isinstance(answer, list):
@@ -100,6 +103,7 @@ def own_trades(answer: object, *, symbol: str, market_id: str) -> tuple[OwnTrade
     return trades
 
 
+@never_surprising
 def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
     """Read an order as `order`, `openOrders` or a cancellation shows it, fees from its fills if any."""
     what = f"order in {symbol}"
@@ -128,10 +132,11 @@ def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
         filled_quantity=filled,
         filled_quote=quote,
         fees=fees_of(map(_fee, list_of(row, "fills"))) if fills else (),
-        updated_at=from_millis(_last_update_ms(row)),
+        updated_at=_last_update(row),
     )
 
 
+@never_surprising
 def open_orders(answer: object, *, symbols_by_id: Mapping[str, str]) -> tuple[OrderReport, ...]:
     """Read `GET openOrders`; orders in markets that have no plain name are nobody's here."""
     if not isinstance(answer, list):
@@ -145,11 +150,17 @@ def open_orders(answer: object, *, symbols_by_id: Mapping[str, str]) -> tuple[Or
     return tuple(reports)
 
 
+@never_surprising
 def fees_of(fees: Iterable[Fee]) -> tuple[Fee, ...]:
-    """Add fees up, one entry per coin, in the order of the coins' names; nothing taken is no entry."""
+    """Add fees up, one entry per coin, in the order of the coins' names; nothing taken is no entry.
+
+    Nor is a coin without a plain name (`is_asset`), of which Binance has some: such a fee could not be
+    booked, and a fill must be. It stays in the exchange's own list of trades.
+    """
     total: dict[str, Decimal] = {}
     for fee in fees:
-        total[fee.asset] = total.get(fee.asset, ZERO) + fee.amount
+        if is_asset(fee.asset):
+            total[fee.asset] = total.get(fee.asset, ZERO) + fee.amount
     return tuple(Fee(asset=asset, amount=plain(total[asset])) for asset in sorted(total) if total[asset])
 
 
@@ -158,8 +169,8 @@ def _fee(entry: object) -> Fee:
     return Fee(asset=text_of(row, "commissionAsset"), amount=at_least_zero(row, "commission"))
 
 
-def _last_update_ms(row: Row) -> int:
+def _last_update(row: Row) -> dt.datetime:
     for name in ("updateTime", "transactTime", "time"):
         if name in row:
-            return whole(row, name)
+            return moment(row, name)
     raise bad_answer("order", "it carries no time")

@@ -2,35 +2,25 @@
 
 1. Signed calls carry the exchange's time; it is measured before the first one and again after the
    exchange called a timestamp wrong. Only calls that change nothing twice are then repeated, once.
-2. No exception of ccxt, requests or urllib3 leaves: a call ends with an answer, with `CallFailedError`
-   for whom must tell failures apart, or with the contract's errors.
+2. No foreign exception leaves, of whatever kind, since a request may have been sent: a call ends
+   with an answer, with `CallFailedError` for whom must tell failures apart, or with the contract's
+   errors.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import ccxt
-
 from bot.exchange import ccxt_mapping as mapping
 from bot.exchange.ccxt_client import CheckedBinance
 from bot.exchange.ccxt_errors import CLOCK_SKEW, Failure, failure_of, read_error
 from bot.kernel.clock import to_millis
+from bot.kernel.errors import BotError
 
 Endpoint = Callable[..., Any]
 """One of ccxt's endpoint methods, such as `client.public_get_time`."""
 
 _NOTHING: Mapping[str, object] = {}
-_LIBRARY_ERRORS = (
-    ccxt.BaseError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    OSError,
-    TypeError,
-    ValueError,
-)
-"""What the client libraries raise, on purpose or when an answer has an unforeseen shape."""
 
 
 class CallFailedError(Exception):
@@ -102,7 +92,9 @@ class CcxtCalls:
         self._client.forget_answer()
         try:
             return endpoint(dict(request))
-        except _LIBRARY_ERRORS as error:
+        except BotError:
+            raise
+        except Exception as error:
             raise CallFailedError(failure_of(error, self._client.last_answer)) from error
 
     def measure_clock(self) -> None:

@@ -4,7 +4,8 @@
    answer: ccxt turns -2015 into a retryable class after the first success, and an answer of 5xx
    with a familiar text into a plain refusal.
 2. `Rejected` needs a proof that the order does not exist: a 4xx answer with a code of the table.
-   Everything else, a timeout or 5xx above all, is `Unknown`.
+   Everything else, a timeout or 5xx above all, is `Unknown`. So is "duplicate order", which proves
+   that an order with our id does exist, and a refusal that carries an order's fields.
 3. Nothing of ccxt passes this border; the cause is kept with `from`.
 
 Source of codes: Binance Spot API documentation, "Error codes".
@@ -64,12 +65,14 @@ _MALFORMED = range(-1199, -1099)
 
 _REJECTION_TEXTS = (
     ("insufficient balance", "insufficient_balance"),
-    ("duplicate order", "duplicate_order"),
     ("would trigger immediately", "would_trigger_immediately"),
     ("would immediately match", "would_match_immediately"),
     ("market is closed", "market_closed"),
     ("price * qty is zero", "filter_notional"),
 )
+
+_DUPLICATE = "duplicate order"
+_ORDER_FIELD = "executedQty"
 
 _QUERY = re.compile(r"\?\S*")
 _FILTER = re.compile(r"Filter failure: ([A-Z_]+)")
@@ -92,6 +95,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     no_keys: bool = False
     """There are no keys to sign with, so nothing was sent."""
+    carries_order: bool = False
+    """The answer has the fields of an order besides its code."""
     no_answer: bool = False
     """The network failed before an answer came."""
 
@@ -113,12 +118,14 @@ def failure_of(error: Exception, answer: HttpAnswer | None) -> Failure:
             no_keys=isinstance(error, ccxt.AuthenticationError),
             no_answer=isinstance(error, ccxt.OperationFailed | OSError),
         )
-    code, message = _code_and_text(answer.body)
+    body = _object_in(answer.body)
+    code, message = _code_and_text(body)
     return Failure(
         status=answer.status,
         code=code,
         text=message or _short(answer.body),
         retry_after_s=_seconds(answer.retry_after_s),
+        carries_order=_ORDER_FIELD in body,
     )
 
 
@@ -147,9 +154,11 @@ def submit_outcome(client_order_id: str, failure: Failure) -> Rejected | Unknown
 
 
 def _rejection(failure: Failure) -> str | None:
-    if failure.status is None or failure.code is None:
+    if failure.status is None or failure.code is None or failure.carries_order:
         return None
     if not _BAD_REQUEST <= failure.status < _SERVER_ERROR:
+        return None
+    if _DUPLICATE in failure.text.lower():
         return None
     reason = _REJECTIONS.get(failure.code)
     if reason is None and failure.code in _MALFORMED:
@@ -175,13 +184,16 @@ def _is_try_later(failure: Failure) -> bool:
     return status >= _BAD_REQUEST and status != _UNAUTHORIZED and failure.code is None
 
 
-def _code_and_text(body: str) -> tuple[int | None, str | None]:
+def _object_in(body: str) -> dict[str, Any]:
+    """Return the JSON object of an answer; empty where there is none."""
     try:
         answer: Any = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None, None
-    if not isinstance(answer, dict):
-        return None, None
+    except (ValueError, RecursionError):  # no JSON, or nested without end
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _code_and_text(answer: dict[str, Any]) -> tuple[int | None, str | None]:
     code, message = answer.get("code"), answer.get("msg")
     return (
         code if isinstance(code, int) and not isinstance(code, bool) else None,

@@ -1,15 +1,17 @@
 """Reads single fields of an exchange's raw answer: the right kind and a possible value, or an error."""
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from bot.kernel.clock import from_millis
 from bot.kernel.errors import ExchangeAnswerError
 from bot.kernel.money import ZERO, NotMoneyError, to_decimal
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 Row = Mapping[str, Any]
@@ -24,6 +26,26 @@ _MAX_MILLIS = 32_503_680_000_000
 def bad_answer(what: str, why: str) -> ExchangeAnswerError:
     """Build the error for an answer that cannot be right."""
     return ExchangeAnswerError(f"The exchange's answer ({what}) cannot be right.", why=why)
+
+
+def never_surprising(read: Callable[P, T]) -> Callable[P, T]:
+    """Let a reader of answers end in a value or in `ExchangeAnswerError`, whatever it runs into.
+
+    An answer comes after the fact: an order was sent by then, and an error of another kind would leave
+    the caller without the outcome.
+    """
+
+    @functools.wraps(read)
+    def reader(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except ExchangeAnswerError:
+            raise
+        except Exception as error:
+            what = read.__name__.replace("_", " ")
+            raise bad_answer(what, f"reading it failed: {_show(error)}") from error
+
+    return reader
 
 
 def row_of(value: object, what: str) -> Row:

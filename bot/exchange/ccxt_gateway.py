@@ -226,7 +226,10 @@ class CcxtGateway:
     # ---- inside -----------------------------------------------------------------------------------
 
     def _submitted(self, order: OrderRequest, market_id: str, answer: object) -> Submission:
-        """Read the answer to an order that went through: unreadable means unknown, not failed."""
+        """Read the answer to an order that went through: unreadable means unknown, not failed.
+
+        A refused order with fills is booked as accepted, whatever the status says: its coins are gone.
+        """
         try:
             report = self._own_report(answer, order.symbol, market_id, order.client_order_id)
         except ExchangeAnswerError as error:
@@ -234,7 +237,7 @@ class CcxtGateway:
         if report.side is not order.side or report.quantity != order.quantity:
             words = f"the answer tells of another order: {report.side} {report.quantity}"
             return Unknown(client_order_id=order.client_order_id, text=words)
-        if report.status is OrderStatus.REJECTED:
+        if report.status is OrderStatus.REJECTED and not report.filled_quantity:
             return Rejected(
                 client_order_id=order.client_order_id, reason="order_rejected", text="status REJECTED"
             )

@@ -5,6 +5,7 @@
    symbol) makes the whole answer an `ExchangeAnswerError`: it is not used.
 3. Lists of independent facts (markets, tickers, balances) leave out the single bad row instead; the
    row is then absent, which always reads as unknown.
+4. Nothing but `ExchangeAnswerError` leaves a reader, however strange the answer.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ from bot.exchange.ccxt_fields import (
     bad_answer,
     list_of,
     moment,
+    never_surprising,
     ordered,
     positive,
     row_of,
@@ -32,11 +34,13 @@ from bot.kernel.money import ZERO
 _KLINE_FIELDS = 6
 
 
+@never_surprising
 def server_time(answer: object) -> dt.datetime:
     """Read `GET time`."""
     return moment(row_of(answer, "server time"), "serverTime")
 
 
+@never_surprising
 def markets(answer: object) -> dict[str, tuple[str, MarketRules]]:
     """Read `GET exchangeInfo` as unified symbol → (the exchange's id, rules).
 
@@ -92,6 +96,7 @@ def _limit(row: Row, name: str) -> Decimal | None:
     return at_least_zero(row, name) or None
 
 
+@never_surprising
 def ticker(answer: object, *, symbol: str, market_id: str) -> Ticker:
     """Read one `GET ticker/24hr`."""
     row = row_of(answer, f"ticker of {symbol}")
@@ -109,6 +114,7 @@ def ticker(answer: object, *, symbol: str, market_id: str) -> Ticker:
     )
 
 
+@never_surprising
 def tickers(answer: object, *, symbols_by_id: Mapping[str, str]) -> dict[str, Ticker]:
     """Read a list of `GET ticker/24hr`; a market without usable prices is absent."""
     if not isinstance(answer, list):
@@ -126,6 +132,7 @@ def tickers(answer: object, *, symbols_by_id: Mapping[str, str]) -> dict[str, Ti
     return found
 
 
+@never_surprising
 def order_book(answer: object, *, symbol: str, observed_at: dt.datetime) -> OrderBook:
     """Read `GET depth`; spot books carry no time, so the caller gives the moment of the answer."""
     what = f"order book of {symbol}"
@@ -149,6 +156,7 @@ def _level(entry: object, what: str) -> BookLevel:
     return BookLevel(price=positive(pair, "price"), quantity=positive(pair, "quantity"))
 
 
+@never_surprising
 def candles(answer: object, *, symbol: str) -> tuple[Candle, ...]:
     """Read `GET klines`, oldest first."""
     what = f"candles of {symbol}"

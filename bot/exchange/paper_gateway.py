@@ -27,7 +27,6 @@ from bot.execution.orders import (
     OrderRequest,
     OrderStatus,
     OrderType,
-    Rejected,
     Submission,
     Unknown,
 )
@@ -189,7 +188,7 @@ class PaperGateway:
 
     # ---- inside -----------------------------------------------------------------------------------
 
-    def _take_or_refuse(self, request: OrderRequest, rules: MarketRules) -> Accepted | Rejected:
+    def _take_or_refuse(self, request: OrderRequest, rules: MarketRules) -> Submission:
         self._follow_market(request.symbol)
         ticker = self._market.ticker(request.symbol)
         book = self._market.order_book(request.symbol, depth=_BOOK_DEPTH)

@@ -5,20 +5,25 @@ from decimal import Decimal
 
 from bot.exchange.order_shape import shape_problem
 from bot.exchange.paper_ledger import PaperLedger, PaperOrder, free
-from bot.execution.orders import OrderRequest, OrderType, Rejected, Side
+from bot.execution.orders import OrderRequest, OrderType, Rejected, Side, Unknown
 from bot.kernel.market import BookLevel, MarketRules, OrderBook, Ticker
 from bot.kernel.money import ZERO, is_on_step
 
 
 def refusal(
     order: OrderRequest, *, rules: MarketRules, ledger: PaperLedger, ticker: Ticker, book: OrderBook
-) -> Rejected | None:
-    """Return the refusal that the exchange itself would give to a complete order, or None."""
+) -> Rejected | Unknown | None:
+    """Return the refusal that the exchange itself would give to a complete order, or None.
+
+    `Unknown` while an order under the same client id is open: looking it up tells how it stands. This
+    comes first, so that `Rejected` always means that no such order is there.
+    """
+    if _is_duplicate(order, ledger):
+        return Unknown(client_order_id=order.client_order_id, text="Duplicate order sent.")
     problem = (
         _filter_problem(order, rules, ticker)
         or _price_problem(order, rules)
         or _stop_problem(order, ticker)
-        or _duplicate_problem(order, ledger)
         or _balance_problem(order, rules, ledger, book)
     )
     return None if problem is None else rejected(order, *problem)
@@ -110,11 +115,9 @@ def _stop_problem(order: OrderRequest, ticker: Ticker) -> tuple[str, str] | None
     return ("would_trigger_immediately", "Stop price would trigger immediately.") if reached else None
 
 
-def _duplicate_problem(order: OrderRequest, ledger: PaperLedger) -> tuple[str, str] | None:
+def _is_duplicate(order: OrderRequest, ledger: PaperLedger) -> bool:
     """Client ids are unique among open orders only, as at the exchange."""
-    if any(old.request.client_order_id == order.client_order_id for old in ledger.open_orders):
-        return "duplicate_order", "Duplicate order sent."
-    return None
+    return any(old.request.client_order_id == order.client_order_id for old in ledger.open_orders)
 
 
 def _balance_problem(

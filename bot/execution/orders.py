@@ -93,7 +93,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     client_order_id: str
     reason: str
-    """A short code, such as `insufficient_balance`, `filter_notional`, `duplicate_order`."""
+    """A short code, such as `insufficient_balance`, `filter_notional`, `precision`."""
     text: str
     """The exchange's own words."""
 

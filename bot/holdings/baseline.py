@@ -5,7 +5,7 @@ or lifecycle (M2), so a promotion never changes it. DR-2: managed is never a def
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 
@@ -61,6 +61,13 @@ class BaselineContent(msgspec.Struct, frozen=True, kw_only=True):
 def wallet_signature(assets: Iterable[str], tradable_quote: Iterable[str]) -> str:
     """Return the digest of the asset names, sorted, without the tradable quote (DR-7)."""
     return digest(sorted(set(assets) - set(tradable_quote)))
+
+
+def not_handed_over(assets: Mapping[str, BaselineAsset], managed: Container[str]) -> list[str]:
+    """Return the coins that a baseline calls managed although nobody handed them over (D4), sorted."""
+    return sorted(
+        name for name, entry in assets.items() if entry.policy is Policy.MANAGED and name not in managed
+    )
 
 
 def capture(wallet: WalletSnapshot, *, quote: str, source: str, exclude_zero: bool = True) -> BaselineContent:

@@ -4,21 +4,6 @@ import msgspec
 
 from bot.kernel.reasons import reason_for
 
-ABORT_CODES = (
-    "no_balance",
-    "balance_unknown",
-    "market_unavailable",
-    "not_enough_history",
-    "blacklisted",
-    "stablecoin",
-    "price_out_of_filters",
-    "model_version_missing",
-    "strategy_not_allowed",
-    "schema_invalid",
-    "interrupted",
-)
-"""The last two are found around the engine: by the schema check before writing, and by the worker."""
-
 
 class Abort(msgspec.Struct, frozen=True, kw_only=True):
     """No proposal was made; the asset goes to `proposal_aborted` (T03) with this reason."""

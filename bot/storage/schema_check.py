@@ -91,20 +91,6 @@ class SchemaCheck:
                 why="\n".join(_sentence(problem, path, raw) for problem in problems),
             )
 
-    def check_command(self, command_type: str, payload: object) -> None:
-        """Refuse a command's payload that does not fit.
-
-        Raises:
-            UsageError: `payload_invalid`, naming every field that is wrong.
-        """
-        problems = self.problems(f"commands/{command_type}", payload)
-        if problems:
-            raise UsageError(
-                f"The payload of {command_type} does not fit.",
-                code="payload_invalid",
-                why="\n".join(_sentence(problem, None, b"") for problem in problems),
-            )
-
     def _validator(self, name: str) -> jsonschema_rs.Draft202012Validator:
         validator = self._validators.get(name)
         if validator is None:

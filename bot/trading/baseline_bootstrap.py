@@ -7,7 +7,7 @@ Positions are taken over without buying, for `managed_active` only.
 
 import datetime as dt
 
-from bot.holdings.baseline import BaselineContent, Policy
+from bot.holdings.baseline import BaselineContent, not_handed_over
 from bot.holdings.position_sync import synced
 from bot.kernel.errors import StateFileError
 from bot.lifecycle.documents import ManagedStateContent
@@ -23,11 +23,7 @@ def check_baseline(baseline: BaselineContent, managed: ManagedStateContent) -> N
     Raises:
         StateFileError: Naming the coins, and how to mend it.
     """
-    orphans = sorted(
-        name
-        for name, entry in baseline.assets.items()
-        if entry.policy is Policy.MANAGED and name not in managed.managed_assets
-    )
+    orphans = not_handed_over(baseline.assets, managed.managed_assets)
     if orphans:
         raise StateFileError(
             f"the baseline says managed for {', '.join(orphans)}, the managed state knows nothing of it",

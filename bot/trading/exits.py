@@ -143,9 +143,9 @@ class ExitDesk:
             sentence = "the exchange has no such order yet; asking again, nothing else is sent"
             return Step(asset=asset, what="unknown", sentence=sentence, alarm=True)
         self._asked_since.pop(intent.client_order_id, None)
-        code = "vanished" if was_there else "never_arrived"
-        self._close(asset, intent.client_order_id, code, "the exchange has no such order")
-        return Step(asset=asset, what=code, sentence="the exchange has no such exit order", alarm=True)
+        ended_as = "vanished" if was_there else "never_arrived"
+        self._close(asset, intent.client_order_id, ended_as, "the exchange has no such order")
+        return Step(asset=asset, what=ended_as, sentence="the exchange has no such exit order", alarm=True)
 
     def book(
         self,

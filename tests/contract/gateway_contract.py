@@ -268,11 +268,13 @@ class OrderContract:
         assert outcome.reason in {"filter_lot_size", "precision"}
         assert world.gateway.wallet().total("SOL") == OPENING["SOL"]
 
-    def test_a_second_open_order_under_one_id_is_rejected(self, world: World) -> None:
+    def test_a_second_open_order_under_one_id_is_unknown_since_the_first_one_stands(
+        self, world: World
+    ) -> None:
         accepted(world, **limit("160"))
         outcome = send(world, **limit("160"))
-        assert isinstance(outcome, Rejected)
-        assert outcome.reason == "duplicate_order"
+        assert outcome == Unknown(client_order_id=SELL.client_order_id, text=getattr(outcome, "text", ""))
+        assert found(world).status is OrderStatus.OPEN
         assert len(world.gateway.open_orders()) == 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.commands.handlers.handled import Handled, RingEntry
-from bot.holdings.baseline import BaselineContent, Policy, wallet_signature
+from bot.holdings.baseline import BaselineContent, Policy, not_handed_over, wallet_signature
 from bot.kernel.errors import RefusedError
 from bot.lifecycle.change import Act
 from bot.lifecycle.command_payloads import ApplyBaselineHoldings, Payload
@@ -65,11 +65,7 @@ def _apply(managed: ManagedStateContent, act: Act, payload: ApplyBaselineHolding
             f"default_policy_for_unlisted is {wanted.default_policy_for_unlisted}",
             code="managed_is_never_default",
         )
-    unknown = [
-        name
-        for name, entry in wanted.assets.items()
-        if entry.policy is Policy.MANAGED and name not in managed.managed_assets
-    ]
+    unknown = not_handed_over(wanted.assets, managed.managed_assets)
     if unknown:  # D4: a start with such a baseline would be refused
         raise RefusedError(
             f"{', '.join(unknown)}: the baseline says managed, but nobody handed them over",

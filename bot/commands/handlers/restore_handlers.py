@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.commands.handlers.handled import Handled, RingEntry
-from bot.holdings.baseline import BaselineContent, Policy
+from bot.holdings.baseline import BaselineContent, not_handed_over
 from bot.kernel.errors import RefusedError
 from bot.lifecycle.change import Act
 from bot.lifecycle.command_payloads import AdoptManagedState, RestoreManagedState
@@ -57,11 +57,7 @@ def _wanted(
 
 def _check_baseline(baseline: BaselineContent, wanted: ManagedStateContent) -> None:
     """D4: the bot would refuse to start on a baseline that says managed where nothing is."""
-    orphaned = [
-        name
-        for name, entry in baseline.assets.items()
-        if entry.policy is Policy.MANAGED and name not in wanted.managed_assets
-    ]
+    orphaned = not_handed_over(baseline.assets, wanted.managed_assets)
     if orphaned:
         raise RefusedError(
             f"{', '.join(orphaned)}: the baseline says managed, and the content does not know it",

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import filelock
 import msgspec
@@ -103,26 +103,6 @@ def hold(path: Path, *, clock: Clock, what: str, timeout_s: float) -> Iterator[N
         yield
     finally:
         lock.release()
-
-
-class HasLocks(Protocol):
-    """What has a folder for lock files: a home."""
-
-    @property
-    def locks(self) -> Path:
-        """Return the folder of lock files."""
-        ...
-
-
-@contextlib.contextmanager
-def named_lock(home: HasLocks, name: str, *, clock: Clock, timeout_s: float) -> Iterator[None]:
-    """Hold a lock of its own for one piece of work, for example one asset's engine run.
-
-    Raises:
-        LockHeldError: Somebody else is at it; with a timeout of 0 at once.
-    """
-    with hold(home.locks / f"{name}.lock", clock=clock, what=name, timeout_s=timeout_s):
-        yield
 
 
 def who_holds(path: Path) -> Holder | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.kernel.errors import BotError, LockHeldError
-from bot.storage.files.locks import PidLock, hold, last_holder, named_lock, who_holds
+from bot.storage.files.locks import PidLock, hold, last_holder, who_holds
 from bot.storage.home import Home, create_home
 from tests.fakes.fake_clock import FakeClock
 
@@ -111,12 +111,15 @@ def test_a_lock_makes_no_folders_where_there_is_no_home(tmp_path: Path, clock: F
     assert not (tmp_path / "none").exists()
 
 
-def test_a_named_lock_does_not_wait_when_told_so(home: Home, clock: FakeClock) -> None:
+def test_a_lock_does_not_wait_when_told_so(home: Home, clock: FakeClock) -> None:
     child = _hold_in_child(home.locks / "engine-SOL.lock")
     try:
-        with pytest.raises(LockHeldError), named_lock(home, "engine-SOL", clock=clock, timeout_s=0):
+        with (
+            pytest.raises(LockHeldError),
+            hold(home.locks / "engine-SOL.lock", clock=clock, what="x", timeout_s=0),
+        ):
             pass
-        with named_lock(home, "engine-ETH", clock=clock, timeout_s=0):
+        with hold(home.locks / "engine-ETH.lock", clock=clock, what="x", timeout_s=0):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
