@@ -37,7 +37,7 @@ from bot.kernel.errors import (
     StateWriteError,
     StorageError,
 )
-from bot.lifecycle.commands import CommandState, CommandType
+from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
 from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.locks import PidLock
@@ -129,6 +129,7 @@ class Daemon:
         self._wakeup: Wakeup | None = None
         self._housekeeping = Housekeeping(app)
         self._signal: int | None = None
+        self._beat_failed = False
 
     def run(self) -> None:
         """Work until a signal asks to stop.
@@ -213,6 +214,8 @@ class Daemon:
                 done = app.worker.drain()
                 for item in done:
                     self._tell("command", _told(item))
+                    if item.contradicted is not None:
+                        self._tell("alarm", _contradiction(item, item.contradicted))
                 if any(item.row.type is CommandType.REQUEST_MANAGED_PROPOSAL for item in done):
                     self._engine_due.set()
                 if any(item.row.type in _SETTINGS_COMMANDS for item in done):
@@ -262,12 +265,29 @@ class Daemon:
         try:
             yield
         except _PASSING as error:
-            self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
+            self._alarm(what, error)
         except StateFileError as error:
-            self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
-            self._app.recover()
+            self._alarm(what, error)
+            try:
+                self._app.recover()
+            except _PASSING as passing:
+                self._alarm(what, passing)
+
+    def _alarm(self, what: str, error: BotError) -> None:
+        self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
 
     def _beat(self) -> None:
+        """Give a sign of life; a disk that takes none is told once and ends nothing."""
+        try:
+            self._write_beat()
+        except StateWriteError as error:
+            if not self._beat_failed:
+                self._alarm("heartbeat", error)
+            self._beat_failed = True
+        else:
+            self._beat_failed = False
+
+    def _write_beat(self) -> None:
         me = this_process(__version__)
         beat = Heartbeat(
             pid=me.pid,
@@ -299,6 +319,15 @@ def _has_pending(app: App) -> bool:
 
 def _told_error(error: BotError) -> dict[str, str]:
     return {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+
+
+def _contradiction(item: WorkedCommand, here: CommandOutcome) -> dict[str, str]:
+    return {
+        "in": "commands",
+        "code": "state_changed",
+        "what": f"Command {item.row.uid} was told as {item.outcome.code}, and ended here as {here.code}.",
+        "why": "Two workers had it in hand; what the state says holds.",
+    }
 
 
 def _told(item: WorkedCommand) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Applying one command: facts, lock, recovery, dedupe, rule, commit, answer.
 
 The one path for everybody: the worker, the trading loop for its own commands, and the CLI where it
-applies a pause itself. Steps 1 to 11 of the storage protocol; SQL (step 12) is the caller's.
+applies a pause itself. Steps 1 to 11 of `nothing_is_lost.md`; SQL (step 12) is the caller's.
 """
 
 import datetime as dt
@@ -88,10 +88,9 @@ class CommandApplier:
         )
 
     def stored_outcome(self, command: NewCommand) -> CommandOutcome | None:
-        """Return the outcome of a command that is in the state already, or None."""
+        """Return the outcome of a command that is in the state or was refused already, or None."""
         with self._store.transaction() as transaction:
-            known = transaction.applied(command.uid)
-        return _stored_outcome(command, known) if known is not None else None
+            return _outcome_told_before(transaction, command)
 
     def _fetch_facts(self, command: NewCommand, payload: Payload) -> ApprovalFacts | None:
         if not isinstance(payload, ApproveManagedProposal) or self._facts is None:
@@ -102,15 +101,16 @@ class CommandApplier:
         self, command: NewCommand, payload: Payload, facts: ApprovalFacts | None, *, dry_run: bool
     ) -> CommandOutcome:
         with self._store.transaction() as transaction:
-            known = transaction.applied(command.uid)
-            if known is not None:
-                return _stored_outcome(command, known)
+            told = _outcome_told_before(transaction, command)
+            if told is not None:
+                return told
             act = Act(
                 command_id=command.uid,
                 type=command.type,
                 actor=command.actor,
                 asset=command.asset,
                 now=self._clock.now(),
+                accepted_at=command.created_at,
                 policy=self._policy(),
             )
             try:
@@ -152,9 +152,9 @@ class CommandApplier:
         outcome = refusal_outcome(error)
         if not dry_run:
             with self._store.transaction() as transaction:
-                known = transaction.applied(command.uid)
-                if known is not None:
-                    return _stored_outcome(command, known)
+                told = _outcome_told_before(transaction, command)
+                if told is not None:
+                    return told
                 transaction.refuse(_refusal_record(command, outcome, self._clock.now()))
         return outcome
 
@@ -188,6 +188,26 @@ def _applied(detail: Mapping[str, Any]) -> CommandOutcome:
 def _ring_entry(command: NewCommand, outcome: CommandOutcome) -> AppliedCommand:
     plain = msgspec.to_builtins(outcome, builtin_types=(Decimal,))
     return AppliedCommand(uid=command.uid, digest=command_digest(command), outcome=plain, serial=0)
+
+
+def _outcome_told_before(transaction: Transaction, command: NewCommand) -> CommandOutcome | None:
+    """Return what became of the very command before, applied or refused; both are final."""
+    known = transaction.applied(command.uid)
+    if known is not None:
+        return _stored_outcome(command, known)
+    serial = transaction.applied_earlier(command.uid, made_at=command.created_at)
+    if serial is not None:
+        outcome = _applied({"serial": serial, "repeated": True})
+        return msgspec.structs.replace(outcome, applied_serial=serial)
+    refusal = transaction.refused(command.uid, made_at=command.created_at)
+    if refusal is not None:
+        return CommandOutcome(
+            state=CommandState.PRECONDITION_REJECTED,
+            code=refusal["code"],
+            reason=refusal["reason"],
+            detail={"repeated": True},
+        )
+    return None
 
 
 def _stored_outcome(command: NewCommand, known: AppliedCommand) -> CommandOutcome:

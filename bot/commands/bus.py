@@ -42,6 +42,10 @@ class CommandQueue(Protocol):
         """Count and return the attempts on a row, durably, before it is applied."""
         ...
 
+    def give_attempt_back(self, row_id: int) -> None:
+        """Take an attempt off a waiting row again: the state could not be written, so it was none."""
+        ...
+
     def finish(self, uid: str, outcome: CommandOutcome) -> bool:
         """Store the outcome; False if the row was final already."""
         ...

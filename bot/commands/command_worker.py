@@ -3,10 +3,14 @@
 1. Attempts are counted durably before applying, so a command that kills its worker ends: after three
    attempts it is `failed` with its evidence, and nobody else is held up.
 2. An unexpected error of one command fails that command alone. Storage trouble stops the worker: the
-   command stays queued, and the next start decides from what is on the disk.
+   command stays queued, its attempt does not count, and the next start decides from what is on the disk.
 3. A database that does not answer delays the answer, never the state: the outcome is redone from the
    state's `applied` ring.
+4. Whoever was stopped in between and comes second gets the outcome that was told before; where the state
+   says otherwise all the same, that is told as a contradiction.
 """
+
+import contextlib
 
 import msgspec
 
@@ -14,6 +18,7 @@ from bot.commands.apply import CommandApplier, failed_outcome, refusal_outcome
 from bot.commands.bus import CommandQueue
 from bot.kernel.errors import BotError, StateConflictError, StorageError
 from bot.lifecycle.commands import CommandOutcome, CommandRow, NewCommand
+from bot.storage.commit import UnreadableContentError
 
 ATTEMPTS_MAX = 3
 _BATCH = 100
@@ -25,6 +30,9 @@ class WorkedCommand(msgspec.Struct, frozen=True, kw_only=True):
 
     row: CommandRow
     outcome: CommandOutcome
+    """What its row says."""
+    contradicted: CommandOutcome | None = None
+    """What came of it here, where another worker has told something else before."""
 
 
 class CommandWorker:
@@ -50,9 +58,16 @@ class CommandWorker:
                 outcome = self._work_on(row)
                 if outcome is None:
                     continue
-                self._queue.finish(row.uid, outcome)
-                done.append(WorkedCommand(row=row, outcome=outcome))
+                done.append(self._finish(row, outcome))
         return done
+
+    def _finish(self, row: CommandRow, outcome: CommandOutcome) -> WorkedCommand:
+        if not self._queue.finish(row.uid, outcome):
+            known = self._queue.get(row.uid)
+            told = known.outcome if known is not None else None
+            if told is not None and (told.state, told.code) != (outcome.state, outcome.code):
+                return WorkedCommand(row=row, outcome=told, contradicted=outcome)
+        return WorkedCommand(row=row, outcome=outcome)
 
     def _waiting(self, asset: str | None) -> list[CommandRow]:
         rows = self._queue.queued(limit=_BATCH if asset is None else _ALL)
@@ -74,7 +89,11 @@ class CommandWorker:
             return self._applier.apply(command_of(row))
         except StateConflictError as error:
             return refusal_outcome(error)
+        except UnreadableContentError:
+            raise  # no disk will ever take it, so the attempt counts
         except StorageError:
+            with contextlib.suppress(StorageError):  # a database that is away keeps the count as it is
+                self._queue.give_attempt_back(row.id)
             raise
         except BotError as error:
             return refusal_outcome(error)

@@ -81,19 +81,21 @@ class AuditLog:
             return _last_record(file, size)
 
     def append_missing(
-        self, records: Sequence[Mapping[str, Any]], *, durable: AuditPoint
+        self, records: Sequence[Mapping[str, Any]], *, durable: AuditPoint, may_take_back: bool = False
     ) -> tuple[Tail, int, int]:
         """Cut a torn end, append the records that are not there yet, flush always (step 10).
 
         Args:
             records: Complete records in order; those at or before the log's end are skipped.
             durable: The newest place that a document knows as durable: never cut.
+            may_take_back: The records belong to no commit, so a full disk leaves the log as it was.
 
         Returns:
             The new tail, how many records were appended, how many bytes were cut.
 
         Raises:
             RecoveryNeedsOperatorError: The log is shorter than a document says, or does not fit.
+            StateWriteError: The disk is full, and what it took was taken back.
             StateUnsureError: A write or flush failed.
         """
         with self._locked() as file:
@@ -108,16 +110,22 @@ class AuditLog:
             descriptor = file.fileno()
             if cut:
                 truncate(self._ops, descriptor, self._path, tail.end)
-            append_durably(self._ops, descriptor, self._path, data)
+            back_to = tail.end if may_take_back else None
+            append_durably(self._ops, descriptor, self._path, data, take_back_to=back_to)
         last = missing[-1] if missing else tail.record
         end = tail.end + len(data)
         return Tail(record=last, end=end, size=end), len(missing), cut
 
     def append(self, fields: Mapping[str, Any]) -> int:
-        """Append one record that belongs to no document; returns its sequence (durable)."""
+        """Append one record that belongs to no document; returns its sequence (durable).
+
+        Raises:
+            StateWriteError: The disk is full; the log is as it was.
+            StateUnsureError: A write or flush failed.
+        """
         tail = self.read_tail()
         record = chained(fields, tail.point)
-        self.append_missing([record], durable=tail.point)
+        self.append_missing([record], durable=tail.point, may_take_back=True)
         return int(record["sequence"])
 
     def create(self) -> None:

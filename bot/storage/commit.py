@@ -1,4 +1,4 @@
-"""The one durable write sequence: steps 6 to 10 of storage_and_bus.md §3, in exactly this order.
+"""The one durable write sequence: steps 6 to 10 of `nothing_is_lost.md`, in exactly this order.
 
 6 build, validate, encode, decode, compare · 7 temp file, flushed · 8 link to the version's name (the
 commit point), list again, flush the folder · 9 publish · 10 audit. Before 8 a failure leaves the old
@@ -42,6 +42,10 @@ APPLIED_KEPT = 200
 """Commands that a document remembers at least."""
 
 
+class UnreadableContentError(StateWriteError):
+    """A defect made content that no reader would accept: trying it again gives the same."""
+
+
 class CommitResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a commit is known by."""
 
@@ -66,7 +70,7 @@ def build_version(
     """Build the next version's bytes and prove that a reader gets back what was meant (step 6).
 
     Raises:
-        StateWriteError: The content does not fit the schema or has no exact JSON form.
+        UnreadableContentError: The content does not fit the schema or has no exact JSON form.
         RefusedError: A command is in the document already (`idempotency_conflict`).
     """
     serial = 1 if before is None else before.meta.serial + 1
@@ -98,13 +102,13 @@ def build_version(
             kind, raw, path=path, schemas=context.schemas, environment=context.environment
         )
     except (NotStrictJsonError, StateFileError) as error:
-        raise StateWriteError(
+        raise UnreadableContentError(
             f"The new {kind.name} was not written, because no reader would accept it.",
             why=error.why if isinstance(error, StateFileError) else str(error),
             fix="This is a defect of the program: report it with bot --debug.",
         ) from error
     if content_digest(snapshot.content) != content_digest(content):
-        raise StateWriteError(
+        raise UnreadableContentError(
             f"The new {kind.name} was not written.",
             why="Read back, it would not be what was decided.",
             fix="This is a defect of the program: report it with bot --debug.",

@@ -1,6 +1,6 @@
 """What lies on the disk, without touching it: the first half of a recovery, and the core of a check.
 
-Rules (storage_and_bus.md §3): 1 a document's highest version is the truth, if its name, checksum,
+Rules (ADR 5): 1 a document's highest version is the truth, if its name, checksum,
 schema and lineage hold and its predecessor is there. 2 A damaged or missing newest version may come
 from the public file only when the audit recorded exactly that content under that serial. 3 The audit
 must end exactly where the documents say that it ends, or lack only what their outboxes hold.

@@ -6,7 +6,8 @@ it returns. 4 After a failed flush the store does nothing any more: the process 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from bot.kernel.clock import Clock
@@ -22,6 +23,7 @@ from bot.storage.files.json_codec import plain
 from bot.storage.files.locks import hold
 from bot.storage.home import Home
 from bot.storage.kept_files import edited_file, kept_version
+from bot.storage.log_search import newest_record_of
 from bot.storage.process_info import WriterInfo
 from bot.storage.recovery import Recovered, recover
 from bot.storage.reports import Alarm, AlarmCode, Finding, RecoveryReport
@@ -232,6 +234,22 @@ class Transaction:
                 )
         return None
 
+    def applied_earlier(self, command_uid: str, *, made_at: dt.datetime) -> int | None:
+        """Return the serial of a command that has left every document's ring, or None.
+
+        The audit log remembers it; it is only asked where something has left a ring at all.
+        """
+        self._must_be_open()
+        if not any(snapshot.meta.applied_floor for snapshot in self._snapshots.values()):
+            return None
+        record = newest_record_of(self._context.audit.path, command_uid, since=made_at)
+        return None if record is None else int(record["serial"])
+
+    def refused(self, command_uid: str, *, made_at: dt.datetime) -> Mapping[str, Any] | None:
+        """Return the record of a command that was refused, or None."""
+        self._must_be_open()
+        return newest_record_of(self._context.refusals.path, command_uid, since=made_at)
+
     def commit(
         self,
         kind: DocumentKind[T],
@@ -259,6 +277,7 @@ class Transaction:
         """Remember a refused command in its own chain, durably; returns its sequence there.
 
         Raises:
+            StateWriteError: The disk is full; nothing was kept.
             StateUnsureError: The disk failed.
         """
         self._must_be_open()

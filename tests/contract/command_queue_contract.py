@@ -152,6 +152,17 @@ class CommandQueueContract:
         assert known is not None
         assert known.attempts == 2
 
+    def test_an_attempt_is_given_back_while_the_row_waits(self, table: CommandTable) -> None:
+        row = table.enqueue(new("a"))
+        table.give_attempt_back(row.id)
+        assert [table.count_attempt(row.id, "w"), table.count_attempt(row.id, "w")] == [1, 2]
+        table.give_attempt_back(row.id)
+        table.finish("a", REJECTED)
+        table.give_attempt_back(row.id)
+        known = table.get("a")
+        assert known is not None
+        assert known.attempts == 1
+
     def test_a_final_row_never_changes(self, world: QueueWorld, table: CommandTable) -> None:
         table.enqueue(new("a"))
         world.clock.advance(5)

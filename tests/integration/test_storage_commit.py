@@ -12,12 +12,11 @@ from bot.kernel.errors import (
     StateConflictError,
     StateFileError,
     StateUnsureError,
-    StateWriteError,
 )
 from bot.lifecycle.documents import ManagedStateContent
 from bot.lifecycle.runtime_config import RuntimeConfigContent
 from bot.storage.audit_chain import RefusalRecord
-from bot.storage.commit import APPLIED_KEPT
+from bot.storage.commit import APPLIED_KEPT, UnreadableContentError
 from bot.storage.documents import ALL_KINDS, MANAGED_STATE, RUNTIME_CONFIG, AppliedCommand
 from bot.storage.files.locks import hold
 from bot.storage.rebuild import compare_with_live
@@ -170,7 +169,7 @@ def test_a_commit_without_events_has_its_audit_record_all_the_same(store: StateS
 def test_content_that_no_reader_would_accept_is_not_written(store: StateStore) -> None:
     before = store.home.managed_state.read_bytes()
     wrong = ManagedStateContent(managed_assets={"not an asset": None})  # type: ignore[dict-item] # the defect
-    with pytest.raises(StateWriteError, match="no reader would accept"), store.transaction() as work:
+    with pytest.raises(UnreadableContentError, match="no reader would accept"), store.transaction() as work:
         work.commit(MANAGED_STATE, wrong, commands=[], events=[])
     assert store.home.managed_state.read_bytes() == before
     assert_all_agree(store)

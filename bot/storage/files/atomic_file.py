@@ -18,6 +18,7 @@ from bot.storage.process_info import start_token
 
 _TEMP_NAME = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
 _NEW_FILE_MODE = 0o600
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_temp(ops: FileOps, target: Path, data: bytes, mode: int) -> Path:
@@ -150,11 +151,29 @@ def create_once(ops: FileOps, path: Path, data: bytes, mode: int) -> None:
     flush_folder(ops, path.parent)
 
 
-def append_durably(ops: FileOps, descriptor: int, path: Path, data: bytes) -> None:
-    """Append all bytes to an open log and flush; flushes even when there is nothing to append."""
+def append_durably(
+    ops: FileOps, descriptor: int, path: Path, data: bytes, *, take_back_to: int | None = None
+) -> None:
+    """Append all bytes to an open log and flush; flushes even when there is nothing to append.
+
+    Args:
+        ops: The disk.
+        descriptor: The open log.
+        path: Its name, for messages.
+        data: What to append.
+        take_back_to: The log's end so far, where nothing else depends on the bytes: on a full disk they
+            are cut off again.
+
+    Raises:
+        StateWriteError: The disk is full, and the log is as it was.
+        StateUnsureError: Only a part was taken, or the flush failed.
+    """
     try:
         write_all(ops, descriptor, data)
     except OSError as error:
+        if take_back_to is not None and error.errno in _DISK_IS_FULL:
+            truncate(ops, descriptor, path, take_back_to)
+            raise _not_written(path, error) from error
         raise StateUnsureError(
             f"{path} took only a part of what was to be appended.",
             why=f"{error.strerror or error}.",

@@ -132,6 +132,12 @@ class CommandTable:
             )
         return int(counted[0])
 
+    def give_attempt_back(self, row_id: int) -> None:
+        """Take one attempt off a waiting row again: the state could not be written, so it was none."""
+        mine = (commands.c.id == row_id, IS_QUEUED, commands.c.attempts > 0)
+        with writing(self._engine) as connection:
+            connection.execute(update(commands).where(*mine).values(attempts=commands.c.attempts - 1))
+
     def finish(self, uid: str, outcome: CommandOutcome) -> bool:
         """Store the outcome; False if the row was final already or is not there."""
         with writing(self._engine) as connection:

@@ -46,6 +46,10 @@ class HomeQueue:
         """Count one more attempt on a waiting row and return how many there are now."""
         return self._call(lambda table: table.count_attempt(row_id, worker))
 
+    def give_attempt_back(self, row_id: int) -> None:
+        """Take one attempt off a waiting row again; a final row stays as it is."""
+        return self._call(lambda table: table.give_attempt_back(row_id))
+
     def finish(self, uid: str, outcome: CommandOutcome) -> bool:
         """Store the outcome; False if the row was final already or is not there."""
         return self._call(lambda table: table.finish(uid, outcome))
