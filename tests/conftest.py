@@ -14,6 +14,10 @@ from tests.fakes.fake_clock import FakeClock
 from tests.fakes.postgres_server import NoPostgresError, PostgresServer
 from tests.fakes.sequential_ids import SequentialIds
 
+# A terminal's size is what its test says, not what some runner left in the environment.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 OHLCV_DEFAULT = REPOSITORY.parent / "shared" / "data" / "ohlcv"
 
