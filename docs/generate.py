@@ -210,8 +210,8 @@ def shell_commands() -> str:
 
 def helps(command: click.Command, path: str, parent: click.Context | None) -> Iterable[tuple[str, str]]:
     """Yield (words, help text) for a command and everything below it."""
-    context = click.Context(command, info_name=path.rsplit(" ", 1)[-1], parent=parent, max_content_width=100)
-    context.terminal_width = 100
+    settings = {**command.context_settings, "max_content_width": 100, "terminal_width": 100}
+    context = click.Context(command, parent, path.rsplit(" ", 1)[-1], **settings)
     yield path, click.unstyle(command.get_help(context)).rstrip()
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
