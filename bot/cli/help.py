@@ -4,6 +4,7 @@ import click
 
 _MARK = "Examples:"
 _BETWEEN = " · "
+HELP_NAMES = ("-h", "--help")
 
 
 def examples_of(command: click.Command) -> list[str]:
@@ -14,7 +15,18 @@ def examples_of(command: click.Command) -> list[str]:
     return [example.strip() for example in epilog.removeprefix(_MARK).split(_BETWEEN)]
 
 
-class Command(click.Command):
+class HelpNames(click.Command):
+    """Answers to `-h` and `--help`, whatever context it is first looked at in.
+
+    click keeps the help option of the first context for good, and with it that context's names.
+    """
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        """Return the two names."""
+        return list(HELP_NAMES)
+
+
+class Command(HelpNames):
     """A command whose help shows its examples before its flags."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -30,7 +42,7 @@ class Command(click.Command):
         """Write nothing more: the examples stand above."""
 
 
-class Group(click.Group):
+class Group(HelpNames, click.Group):
     """A group of such commands."""
 
     command_class = Command

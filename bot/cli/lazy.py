@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import click
 
+from bot.cli.help import HelpNames
 
-class LazyGroup(click.Group):
+
+class LazyGroup(HelpNames, click.Group):
     """A group whose commands are named as `module:attribute` with their one-line help.
 
     The help of the group needs no import, so `bot --help` stays fast.
