@@ -1,5 +1,7 @@
 """What an approval is decided on: the file as it lies on the disk, price and balance of now."""
 
+from decimal import Decimal
+
 import msgspec
 
 from bot.exchange.gateway import BalanceProvider, MarketData
@@ -9,6 +11,7 @@ from bot.kernel.ids import pair_of
 from bot.lifecycle.approval_rules import ApprovalFacts, ProposalOffer, VariantOffer
 from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.proposals.document import Proposal, from_document, variants_of
+from bot.proposals.sizing import quantity_step
 from bot.storage.home import Home
 from bot.storage.proposal_reader import read_proposal
 
@@ -37,7 +40,21 @@ class ExchangeApprovalFacts:
             quantity = self._balances.wallet().total(asset)
         except ExchangeError:
             quantity = None
-        return ApprovalFacts(offer=offer, price=price, wallet_quantity=quantity, observed_at=observed_at)
+        return ApprovalFacts(
+            offer=offer,
+            price=price,
+            wallet_quantity=quantity,
+            quantity_step=self._quantity_step(asset) if payload.overrides is not None else None,
+            observed_at=observed_at,
+        )
+
+    def _quantity_step(self, asset: str) -> Decimal | None:
+        """Return the grid that a lowered quantity must lie on; None where the exchange does not tell."""
+        try:
+            rules = self._market.markets().get(pair_of(asset, self._quote))
+        except ExchangeError:
+            return None
+        return None if rules is None else quantity_step(rules)
 
 
 def offer_of(proposal: Proposal) -> ProposalOffer:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from bot.commands.engine_steps import EngineStep, TellStep, quiet
 from bot.exchange.gateway import BalanceProvider, MarketData, TradeHistory
 from bot.holdings.positions import PositionsContent
 from bot.holdings.wallet import WalletSnapshot
@@ -13,7 +14,8 @@ from bot.kernel.market import MarketRules
 from bot.kernel.money import ZERO
 from bot.proposals.facts import OpenPosition, ProposalFacts
 
-DAILY_BARS = 1_000
+DAILY_BARS = 1_500
+"""Two pages of a spot exchange: four years, for the rehearsal to have seen more than one kind of market."""
 HOURLY_BARS = 500
 BOOK_DEPTH = 1_000
 CORRELATION_BARS = 120
@@ -46,14 +48,21 @@ def fetch_proposal_facts(
     positions: PositionsContent,
     limits: FactLimits,
     circuit_breaker_state: str = "closed",
+    tell: TellStep = quiet,
 ) -> ProposalFacts:
-    """Fetch candles, book, ticker, own trades and the portfolio's value.
+    """Fetch ticker, book, candles, own trades and the portfolio's value.
+
+    The ticker comes first: its time decides which candles had closed, so none may be older than it.
 
     Raises:
         ExchangeError: When any of them could not be had.
+        EngineStoppedError: From `tell`.
     """
     symbol = rules.symbol
+    tell(EngineStep.BOOK)
     ticker = exchange.ticker(symbol)
+    book = exchange.order_book(symbol, depth=BOOK_DEPTH)
+    tell(EngineStep.CANDLES)
     others = tuple(
         OpenPosition(
             symbol=name,
@@ -69,7 +78,7 @@ def fetch_proposal_facts(
         symbol=symbol,
         rules=rules,
         ticker=ticker,
-        book=exchange.order_book(symbol, depth=BOOK_DEPTH),
+        book=book,
         daily=exchange.candles(symbol, "1d", limit=DAILY_BARS),
         hourly=exchange.candles(symbol, "1h", limit=HOURLY_BARS),
         wallet=wallet,

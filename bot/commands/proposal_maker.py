@@ -2,6 +2,7 @@
 
 1. One engine per asset at a time, over all processes (a lock beside the state's, freed on death).
 2. An interrupted request is taken up again under a new id; after three tries it aborts.
+   A process that ends stops it between two steps, which counts as an interruption too.
 3. R2: the balance is fetched again just before the file is written; zero aborts (`no_balance`),
    unknown is tried again and then aborts (`balance_unknown`).
 4. The file is written before `complete_managed_proposal`; one without an audit record is an orphan (D3).
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from bot import __version__
+from bot.commands.engine_steps import EngineStep, EngineStoppedError, StepTeller, TellStep
 from bot.commands.proposal_facts import FactLimits, ReadOnlyExchange, fetch_proposal_facts, market_of
 from bot.commands.sender import CommandSender
 from bot.holdings.wallet import WalletSnapshot
@@ -43,6 +46,7 @@ from bot.proposals.policy import ProposalPolicy
 from bot.proposals.proposal_engine import make_proposal
 from bot.storage.documents import MANAGED_STATE, POSITIONS
 from bot.storage.files.locks import hold
+from bot.storage.process_info import this_process
 from bot.storage.proposal_reader import proposals_of
 from bot.storage.proposal_writer import write_input, write_proposal
 from bot.storage.state_store import StateStore
@@ -88,44 +92,73 @@ class ProposalMaker:
         self._language = language
         self._breaker_state = breaker_state
 
-    def make_waiting(self) -> list[ProposalResult]:
-        """Make every proposal that is pending and that no other engine works on."""
-        results: list[ProposalResult] = []
+    def waiting(self) -> tuple[str, ...]:
+        """Return the coins whose proposal is pending, those that an engine works on included."""
         pending = self._store.read(MANAGED_STATE).content.pending_proposals
-        for asset, line in sorted(pending.items()):
-            if line.state is not AssetState.PROPOSAL_PENDING:
-                continue
-            try:
-                with hold(self._engine_lock(asset), clock=self._clock, what="engine", timeout_s=0):
-                    result = self._make_one(asset)
-            except LockHeldError:
-                continue  # another process is at work on it
-            if result is not None:
-                results.append(result)
-        return results
+        return tuple(
+            asset for asset, line in sorted(pending.items()) if line.state is AssetState.PROPOSAL_PENDING
+        )
+
+    def make_waiting(self) -> list[ProposalResult]:
+        """Make every proposal that is pending and that no other engine works on, one after the other."""
+        made = (self.make(asset) for asset in self.waiting())
+        return [result for result in made if result is not None]
+
+    def make(self, asset: str, *, should_stop: Callable[[], bool] = lambda: False) -> ProposalResult | None:
+        """Make one coin's pending proposal; any number of threads may do so for different coins.
+
+        Args:
+            asset: The coin.
+            should_stop: Asked before each step; true leaves the request to the next worker.
+
+        Returns:
+            How it ended, or None: another engine works on it, nothing was pending, or it was stopped.
+
+        Raises:
+            StorageError: The state could not be read or written.
+        """
+        try:
+            with hold(self._engine_lock(asset), clock=self._clock, what="engine", timeout_s=0):
+                return self._make_one(asset, should_stop)
+        except LockHeldError:
+            return None  # another process or thread is at work on it
 
     def _engine_lock(self, asset: str) -> Path:
         return self._store.home.locks / f"engine-{asset}.lock"
 
-    def _make_one(self, asset: str) -> ProposalResult | None:
+    def _make_one(self, asset: str, should_stop: Callable[[], bool]) -> ProposalResult | None:
         pending = self._store.read(MANAGED_STATE).content.pending_proposals.get(asset)
         if pending is None or pending.state is not AssetState.PROPOSAL_PENDING:
             return None
         begin = BeginManagedProposal(proposal_id=pending.proposal_id, new_proposal_id=self._ids.new_id())
         outcome = self._send(CommandType.BEGIN_MANAGED_PROPOSAL, asset, begin)
         if outcome.state is CommandState.APPLIED:
-            return self._attempt(asset, str(outcome.detail["proposal_id"]))
+            proposal_id = str(outcome.detail["proposal_id"])
+            teller = StepTeller(
+                self._store.home,
+                asset=asset,
+                proposal_id=proposal_id,
+                process=this_process(__version__),
+                clock=self._clock,
+                should_stop=should_stop,
+            )
+            try:
+                return self._attempt(asset, proposal_id, teller)
+            except EngineStoppedError:
+                return None
+            finally:
+                teller.done()
         if outcome.code == "interrupted":
             return self._abort(asset, pending.proposal_id, "interrupted", outcome.reason)
         return None  # decided otherwise meanwhile
 
-    def _attempt(self, asset: str, proposal_id: str) -> ProposalResult:
+    def _attempt(self, asset: str, proposal_id: str, tell: TellStep) -> ProposalResult:
         entry = self._store.read(MANAGED_STATE).content.managed_assets[asset]
         try:
-            made = self._compute(asset, proposal_id, entry)
+            made = self._compute(asset, proposal_id, entry, tell)
         except ExchangeError as error:
             return self._abort(asset, proposal_id, "market_unavailable", f"{error.what}: {error.why}")
-        except StorageError:
+        except (StorageError, EngineStoppedError):
             raise
         except BotError as error:  # also a broken stop rule (SR-11, SR-14): it ends this act alone
             return self._abort(asset, proposal_id, error.code, str(error))
@@ -133,9 +166,11 @@ class ProposalMaker:
             return self._abort(asset, proposal_id, "unexpected", f"{type(error).__name__}: {error}")
         if isinstance(made, Abort):
             return self._abort(asset, proposal_id, made.code, made.sentence)
+        tell(EngineStep.WRITING)
         return self._keep(asset, made)
 
-    def _compute(self, asset: str, proposal_id: str, entry: ManagedAsset) -> Proposal | Abort:
+    def _compute(self, asset: str, proposal_id: str, entry: ManagedAsset, tell: TellStep) -> Proposal | Abort:
+        tell(EngineStep.BALANCE)
         limits, policy = self._limits(), self._proposal_policy()
         rules = market_of(self._exchange, asset, limits.quote)
         if rules is None:
@@ -154,7 +189,9 @@ class ProposalMaker:
             positions=self._store.read(POSITIONS).content,
             limits=limits,
             circuit_breaker_state=self._breaker_state(),
+            tell=tell,
         )
+        tell(EngineStep.COMPUTING)
         facts = msgspec.structs.replace(facts, wallet=self._balance(asset))
         return self._make(proposal_id, _request_of(asset, entry), facts, policy)
 

@@ -78,6 +78,8 @@ _ROWS = (
     CommandSpec(C.RELEASE_MANAGED_ASSET, p.ReleaseManagedAsset, ActorKind.USER, _OPERATORS, _LOWERS_RISK),
     CommandSpec(C.REJECT_MANAGED_PROPOSAL, p.RejectManagedProposal, ActorKind.USER, _ADMINS, _LOWERS_RISK),
     CommandSpec(C.FLAG_MANAGED_DRIFT, p.FlagManagedDrift, ActorKind.BOT, _NOBODY, _LOWERS_RISK),
+    CommandSpec(C.UPDATE_MANAGED_DRIFT, p.UpdateManagedDrift, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.SET_REFERENCE_REGIME, p.SetReferenceRegime, ActorKind.BOT, _NOBODY, _BOOKS),
     CommandSpec(C.FORCE_MANAGED_EXIT, p.ForceManagedExit, ActorKind.USER, _ADMINS, _LOWERS_RISK),
     CommandSpec(C.OPEN_EXIT_INTENT, p.OpenExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
     CommandSpec(C.CLOSE_EXIT_INTENT, p.CloseExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
@@ -123,6 +125,24 @@ _ROWS = (
         _NORMAL,
         document=Document.BASELINE_HOLDINGS,
         concerns_all=True,
+    ),
+    *(
+        CommandSpec(
+            command,
+            p.PAYLOADS[command],
+            ActorKind.USER,
+            _ADMINS,
+            _NORMAL,
+            document=Document.RUNTIME_CONFIG,
+            concerns_all=True,
+        )
+        for command in (
+            C.APPLY_RUNTIME_CONFIG,
+            C.CLEAR_RUNTIME_CONFIG,
+            C.ADD_USER,
+            C.SET_USER_ROLE,
+            C.REMOVE_USER,
+        )
     ),
     CommandSpec(
         C.RESTORE_MANAGED_STATE,

@@ -6,7 +6,7 @@ A rule raises `RefusedError` or returns a `Change`; it never touches what it was
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from bot.lifecycle.events import Event, EventType
 from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.states import AssetState
 from bot.lifecycle.transitions import transition
+
+T = TypeVar("T")
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,12 +135,9 @@ def _change(
     data: Mapping[str, Any],
     detail: Mapping[str, Any],
 ) -> Change:
-    waiting = {name: line for name, line in content.pending_proposals.items() if name != act.asset}
-    if pending is not None:
-        waiting[act.asset] = pending
     new_content = ManagedStateContent(
-        managed_assets=dict(sorted({**content.managed_assets, act.asset: new_entry}.items())),
-        pending_proposals=dict(sorted(waiting.items())),
+        managed_assets=_with(content.managed_assets, act.asset, new_entry),
+        pending_proposals=_with(content.pending_proposals, act.asset, pending),
     )
     before, after = records_of(content, act.asset), records_of(new_content, act.asset)
     told = tuple(
@@ -154,6 +153,15 @@ def _change(
         for index, event in enumerate(events)
     )
     return Change(content=new_content, events=told, detail=detail)
+
+
+def _with(entries: Mapping[str, T], asset: str, entry: T | None) -> Mapping[str, T]:
+    """Return the entries with the asset's own, or without it, by name; those of others stay what they are."""
+    known = asset in entries
+    if entry is None:
+        return {name: line for name, line in entries.items() if name != asset} if known else entries
+    changed = {**entries, asset: entry}
+    return changed if known else dict(sorted(changed.items()))
 
 
 def _plain(value: msgspec.Struct) -> Any:

@@ -116,17 +116,20 @@ class AuditLog:
         end = tail.end + len(data)
         return Tail(record=last, end=end, size=end), len(missing), cut
 
-    def append(self, fields: Mapping[str, Any]) -> int:
-        """Append one record that belongs to no document; returns its sequence (durable).
+    def append(self, *records_fields: Mapping[str, Any]) -> int:
+        """Append records that belong to no document; returns the last one's sequence (durable).
 
         Raises:
             StateWriteError: The disk is full; the log is as it was.
             StateUnsureError: A write or flush failed.
         """
         tail = self.read_tail()
-        record = chained(fields, tail.point)
-        self.append_missing([record], durable=tail.point, may_take_back=True)
-        return int(record["sequence"])
+        point, records = tail.point, []
+        for fields in records_fields:
+            records.append(chained(fields, point))
+            point = point_of(records[-1])
+        self.append_missing(records, durable=tail.point, may_take_back=True)
+        return point.sequence
 
     def create(self) -> None:
         """Make the empty file, durably; one that is there stays."""

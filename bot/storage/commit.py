@@ -7,9 +7,11 @@ state; after 8 the new state stands, and whatever fails then is redone by the ne
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from bot.kernel.canonical import digest_of_plain
 from bot.kernel.errors import (
     RefusedError,
     StateConflictError,
@@ -28,8 +30,10 @@ from bot.storage.documents import (
     DocumentMeta,
     Snapshot,
     T,
-    build_document,
     content_digest,
+    content_fields,
+    document_bytes,
+    plain_content,
     read_document,
 )
 from bot.storage.files.atomic_file import commit_link, discard, flush_folder, publish_replace, write_temp
@@ -51,6 +55,12 @@ class CommitResult(msgspec.Struct, frozen=True, kw_only=True):
 
     serial: int
     audit_sequences: tuple[int, ...]
+    """The places of its records in the audit log."""
+    sequences_by_command: Mapping[str, tuple[int, ...]]
+
+    def sequences_of(self, command_uid: str) -> tuple[int, ...]:
+        """Return the places of one command's records."""
+        return self.sequences_by_command.get(command_uid, ())
 
 
 def build_version(
@@ -76,12 +86,14 @@ def build_version(
     serial = 1 if before is None else before.meta.serial + 1
     applied, floor = _applied_ring(before, commands, serial)
     try:
+        fields = plain_content(content)
+        meant = digest_of_plain(fields)
         records = event_records(
             events,
             after=tail.point,
             at=now,
             document=kind.name,
-            content_digest=content_digest(content),
+            content_digest=meant,
             serials={**serials, kind.name: serial},
         )
         meta = DocumentMeta(
@@ -96,7 +108,7 @@ def build_version(
             outbox=records,
             audit=tail.point,
         )
-        raw = build_document(kind, content, meta)
+        raw = document_bytes(kind, fields, meta)
         path = context.version_path(kind, serial)
         snapshot = read_document(
             kind, raw, path=path, schemas=context.schemas, environment=context.environment
@@ -107,13 +119,32 @@ def build_version(
             why=error.why if isinstance(error, StateFileError) else str(error),
             fix="This is a defect of the program: report it with bot --debug.",
         ) from error
-    if content_digest(snapshot.content) != content_digest(content):
+    if not _says(snapshot.content, meant):
         raise UnreadableContentError(
             f"The new {kind.name} was not written.",
             why="Read back, it would not be what was decided.",
             fix="This is a defect of the program: report it with bot --debug.",
         )
     return raw, snapshot
+
+
+def _says(content: object, meant: str) -> bool:
+    """Say whether content that was read back is what was meant, to the last digit of every number."""
+    # What was read is in a reader's form already; only if that is not so, it is brought into it.
+    return digest_of_plain(content_fields(content)) == meant or content_digest(content) == meant
+
+
+def commit_result(snapshot: Snapshot[Any]) -> CommitResult:
+    """Return what a version that was written is known by."""
+    by_command: dict[str, tuple[int, ...]] = {}
+    for record in snapshot.meta.outbox:
+        uid = str(record["command_id"])
+        by_command[uid] = (*by_command.get(uid, ()), int(record["sequence"]))
+    return CommitResult(
+        serial=snapshot.meta.serial,
+        audit_sequences=tuple(int(record["sequence"]) for record in snapshot.meta.outbox),
+        sequences_by_command=by_command,
+    )
 
 
 def write_version(context: StoreContext, kind: DocumentKind[T], raw: bytes, snapshot: Snapshot[T]) -> Tail:

@@ -16,11 +16,11 @@ import msgspec
 
 from bot.holdings.baseline import BaselineContent
 from bot.holdings.positions import PositionsContent
-from bot.kernel.canonical import digest
+from bot.kernel.canonical import digest_of_plain
 from bot.kernel.errors import StateFileError
 from bot.lifecycle.documents import ManagedStateContent
 from bot.lifecycle.runtime_config import RuntimeConfigContent
-from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode, typed
+from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode_plain, plain, typed
 from bot.storage.process_info import WriterInfo
 from bot.storage.schema_check import SchemaCheck
 from bot.storage.schema_upgrades import UPGRADES, Upgrades, upgraded
@@ -114,8 +114,23 @@ def build_document(kind: DocumentKind[T], content: T, meta: DocumentMeta) -> byt
     Raises:
         NotStrictJsonError: The content has no exact JSON form.
     """
-    fields = content_fields(content)
-    meta_fields = msgspec.to_builtins(meta, builtin_types=(Decimal,))
+    return document_bytes(kind, plain_content(content), meta)
+
+
+def plain_content(content: object) -> dict[str, Any]:
+    """Return the content as a reader will get it: a negative zero, for one, comes back as 0.
+
+    Raises:
+        NotStrictJsonError: It has no exact JSON form.
+    """
+    fields: dict[str, Any] = plain(content)
+    return fields
+
+
+def document_bytes(kind: DocumentKind[Any], content: Mapping[str, Any], meta: DocumentMeta) -> bytes:
+    """Return the bytes of a version from `plain_content`; raises as `build_document`."""
+    fields = dict(content)
+    meta_fields = plain(meta)
     meta_fields.pop("checksum", None)
     for name in kind.meta_fields:
         value = fields.pop(name, None)
@@ -123,10 +138,8 @@ def build_document(kind: DocumentKind[T], content: T, meta: DocumentMeta) -> byt
         if value is not None:
             meta_fields[name] = value
     document = {"$schema": f"../schemas/{kind.name}.schema.json", "_meta": meta_fields, **fields}
-    # What a reader gets decides: a negative zero, for one, comes back as 0.
-    document = decode_strict(encode(document))
-    document["_meta"] = {**document["_meta"], "checksum": checksum_of(document)}
-    return encode(document)
+    meta_fields["checksum"] = checksum_of(document)
+    return encode_plain(document)
 
 
 def read_document(
@@ -192,7 +205,7 @@ def _in_newest_form(
 def checksum_of(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a document's canonical form without its own checksum."""
     meta = {name: value for name, value in document["_meta"].items() if name != "checksum"}
-    return digest({**document, "_meta": meta})
+    return digest_of_plain({**document, "_meta": meta})
 
 
 def content_digest(content: object) -> str:
@@ -200,7 +213,7 @@ def content_digest(content: object) -> str:
 
     With it a damaged version can be restored from the other copy, and only from the true one.
     """
-    return digest(decode_strict(encode(content_fields(content))))
+    return digest_of_plain(plain_content(content))
 
 
 def content_fields(content: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import datetime as dt
 
 import msgspec
 
+from bot.lifecycle.command_figures import QueueFigures
 from bot.storage.files.atomic_file import replace_quickly
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode, typed
@@ -26,6 +27,10 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When this was written, wall time."""
     loop_at: dt.datetime | None = None
     """When the loop last came round."""
+    late: tuple[str, ...] = ()
+    """Threads that have not come round when they should have."""
+    queue: QueueFigures | None = None
+    """The bus as the worker last looked at it."""
 
     @property
     def is_alive(self) -> bool:

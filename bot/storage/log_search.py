@@ -6,6 +6,7 @@ may step back between the two; the search goes on for a day beyond, which costs 
 
 import contextlib
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,29 +18,33 @@ from bot.storage.files.json_codec import NotStrictJsonError
 
 _BLOCK_BYTES = 64 * 1024
 _CLOCK_MAY_STEP = dt.timedelta(days=1)
+_COMMAND_ID = re.compile(rb'"command_id":("(?:[^"\\\\]|\\\\.)*")')
 
 
-def newest_record_of(path: Path, command_id: str, *, since: dt.datetime) -> Mapping[str, Any] | None:
-    """Return the newest whole record of a command, or None.
+def newest_records_of(path: Path, made_at: Mapping[str, dt.datetime]) -> dict[str, Mapping[str, Any]]:
+    """Return the newest whole record of each of these commands that has one; one walk for all of them.
 
     Args:
         path: An audit log or the refusals.
-        command_id: Whose record.
-        since: When the command was made; records that are clearly older are not looked at.
+        made_at: Command id to when it was made; records that are clearly older are not looked at.
     """
-    if not path.exists():
-        return None
-    words = canonical_bytes({"command_id": command_id})[1:-1]
+    found: dict[str, Mapping[str, Any]] = {}
+    if not made_at or not path.exists():
+        return found
+    wanted = {canonical_bytes(uid): uid for uid in made_at}
+    oldest_wanted = min(made_at.values()) - _CLOCK_MAY_STEP
     for lines in _blocks_backwards(path):
-        for line in reversed(lines):
-            if words in line:
-                record = _record(line)
-                if record is not None and record.get("command_id") == command_id:
-                    return record
+        is_named = not wanted.keys().isdisjoint(_COMMAND_ID.findall(b"".join(lines)))
+        for line in reversed(lines) if is_named else ():
+            named = {wanted[word] for word in _COMMAND_ID.findall(line) if word in wanted}
+            record = _record(line) if named else None
+            uid = None if record is None else record.get("command_id")
+            if record is not None and uid in named:
+                found.setdefault(str(uid), record)
         oldest = next((record for record in map(_record, lines) if record is not None), None)
-        if oldest is not None and from_iso(oldest["at"]) < since - _CLOCK_MAY_STEP:
-            return None
-    return None
+        if len(found) == len(made_at) or (oldest is not None and from_iso(oldest["at"]) < oldest_wanted):
+            return found
+    return found
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

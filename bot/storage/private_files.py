@@ -15,6 +15,8 @@ from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode
 
 _MODE, _FOLDER_MODE = 0o600, 0o700
+Stamp = tuple[int, int, int]
+"""Inode, time of the last change in nanoseconds, bytes."""
 
 
 def read_json(path: Path) -> Any | None:
@@ -42,6 +44,15 @@ def write_json(path: Path, data: object) -> None:
         StateWriteError: The old file stands.
     """
     publish_replace(FileOps(), path, encode(data), _MODE)
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Return what tells one version of a file from another without reading it; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def is_empty(folder: Path) -> bool:

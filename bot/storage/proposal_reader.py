@@ -68,6 +68,20 @@ def read_proposal(home: Home, proposal_id: str, *, schemas: SchemaCheck | None =
     return dict(document)
 
 
+def proposal_bytes(home: Home, proposal_id: str) -> bytes:
+    """Return a proposal's file as it lies there, unchecked.
+
+    Raises:
+        UsageError: The text is no id.
+        StateFileError: `proposal_file_invalid`: it cannot be read.
+    """
+    path = proposal_path(home, proposal_id)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _invalid(path, f"{error.strerror or error}.") from error
+
+
 def list_proposal_ids(home: Home) -> list[str]:
     """Return the ids of all proposal files, sorted."""
     if not home.proposals.is_dir():

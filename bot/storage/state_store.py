@@ -16,14 +16,14 @@ from bot.kernel.ids import IdSource
 from bot.lifecycle.events import Event, EventType
 from bot.storage.audit_chain import RefusalRecord
 from bot.storage.audit_log import AuditLog
-from bot.storage.commit import CommitResult, build_version, write_version
+from bot.storage.commit import CommitResult, build_version, commit_result, write_version
 from bot.storage.documents import ALL_KINDS, MANAGED_STATE, AppliedCommand, DocumentKind, Snapshot, T
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import plain
 from bot.storage.files.locks import hold
 from bot.storage.home import Home
 from bot.storage.kept_files import edited_file, kept_version
-from bot.storage.log_search import newest_record_of
+from bot.storage.log_search import newest_records_of
 from bot.storage.process_info import WriterInfo
 from bot.storage.recovery import Recovered, recover
 from bot.storage.reports import Alarm, AlarmCode, Finding, RecoveryReport
@@ -234,21 +234,21 @@ class Transaction:
                 )
         return None
 
-    def applied_earlier(self, command_uid: str, *, made_at: dt.datetime) -> int | None:
-        """Return the serial of a command that has left every document's ring, or None.
+    def applied_earlier(self, made_at: Mapping[str, dt.datetime]) -> dict[str, int]:
+        """Return the serials of those commands (uid -> when made) that have left every document's ring.
 
-        The audit log remembers it; it is only asked where something has left a ring at all.
+        The audit log remembers them; it is only asked where something has left a ring at all.
         """
         self._must_be_open()
         if not any(snapshot.meta.applied_floor for snapshot in self._snapshots.values()):
-            return None
-        record = newest_record_of(self._context.audit.path, command_uid, since=made_at)
-        return None if record is None else int(record["serial"])
+            return {}
+        found = newest_records_of(self._context.audit.path, made_at)
+        return {uid: int(record["serial"]) for uid, record in found.items()}
 
-    def refused(self, command_uid: str, *, made_at: dt.datetime) -> Mapping[str, Any] | None:
-        """Return the record of a command that was refused, or None."""
+    def refused(self, made_at: Mapping[str, dt.datetime]) -> dict[str, Mapping[str, Any]]:
+        """Return the records of those commands (uid -> when made) that were refused."""
         self._must_be_open()
-        return newest_record_of(self._context.refusals.path, command_uid, since=made_at)
+        return newest_records_of(self._context.refusals.path, made_at)
 
     def commit(
         self,
@@ -260,7 +260,8 @@ class Transaction:
     ) -> CommitResult:
         """Make the content the document's next version, with its commands and events, for good.
 
-        Without events the audit gets a `state.committed`, so that every serial has its record.
+        A command without an event gets a `state.committed`, so that every one has its record, as has
+        every serial.
 
         Raises:
             StateConflictError: The serial was taken although the lock was held; nothing was changed,
@@ -271,17 +272,19 @@ class Transaction:
         """
         for command in commands:
             self._must_be_new(command)
-        return self._commit(kind, content, commands, events or (_committed(commands),))
+        told = {event.command_id for event in events}
+        untold = [_committed(command.uid) for command in commands if command.uid not in told]
+        return self._commit(kind, content, commands, (*events, *untold) or (_committed(""),))
 
-    def refuse(self, refusal: RefusalRecord) -> int:
-        """Remember a refused command in its own chain, durably; returns its sequence there.
+    def refuse(self, *refusals: RefusalRecord) -> int:
+        """Remember refused commands in their own chain, durably; returns the last one's sequence there.
 
         Raises:
             StateWriteError: The disk is full; nothing was kept.
             StateUnsureError: The disk failed.
         """
         self._must_be_open()
-        return self._context.refusals.append(plain(refusal))
+        return self._context.refusals.append(*(plain(refusal) for refusal in refusals))
 
     def record(self, events: Sequence[Event]) -> CommitResult:
         """Put events that change no content into the audit log: one commit without a change."""
@@ -349,8 +352,7 @@ class Transaction:
             self._snapshots, self._tail = dict(self._found.snapshots), self._found.tail
             raise
         self._snapshots[kind.name] = snapshot
-        sequences = tuple(int(record["sequence"]) for record in snapshot.meta.outbox)
-        return CommitResult(serial=snapshot.meta.serial, audit_sequences=sequences)
+        return commit_result(snapshot)
 
     def _must_be_new(self, command: AppliedCommand) -> None:
         known = self.applied(command.uid)
@@ -366,10 +368,5 @@ class Transaction:
             raise RuntimeError("the transaction is over; open a new one")
 
 
-def _committed(commands: Sequence[AppliedCommand]) -> Event:
-    return Event(
-        type=EventType.STATE_COMMITTED,
-        asset="*",
-        actor="system",
-        command_id=commands[0].uid if commands else "",
-    )
+def _committed(command_uid: str) -> Event:
+    return Event(type=EventType.STATE_COMMITTED, asset="*", actor="system", command_id=command_uid)

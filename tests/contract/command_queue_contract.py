@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from bot.kernel.errors import DatabaseUnavailableError, RefusedError, StorageError, UsageError
@@ -100,7 +102,7 @@ class CommandQueueContract:
     def test_the_same_key_and_request_give_the_same_row(self, table: CommandTable) -> None:
         first = table.enqueue(new("a"))
         assert table.enqueue(new("b", idempotency_key="key-a")) == first
-        table.finish("a", APPLIED)
+        table.finish({"a": APPLIED})
         assert table.enqueue(new("a")).outcome == APPLIED
         assert len(table.list()) == 1
 
@@ -131,34 +133,87 @@ class CommandQueueContract:
         assert len(set(found)) == 10
         assert len(tables[0].list(limit=100)) == 10
 
-    def test_per_asset_only_the_oldest_waits_in_front_and_what_lowers_risk_goes_first(
+    def test_per_asset_the_order_stays_and_between_assets_what_lowers_risk_goes_first(
         self, table: CommandTable
     ) -> None:
         for uid, asset, priority in (("s1", "SOL", 9), ("s2", "SOL", 0), ("e1", "ETH", 1), ("d1", "DOGE", 9)):
             table.enqueue(new(uid, asset, priority))
-        assert uids(table.queued(limit=10)) == ["e1", "s1", "d1"]
-        assert uids(table.queued(limit=1)) == ["e1"]
-        table.finish("s1", APPLIED)
+        assert uids(table.queued(limit=10)) == ["e1", "s1", "s2", "d1"]
+        assert uids(table.queued(limit=2)) == ["e1", "s1"]
+        assert uids(table.queued(limit=10, asset="SOL")) == ["s1", "s2"]
+        table.finish({"s1": APPLIED})
         assert uids(table.queued(limit=10)) == ["s2", "e1", "d1"]
+
+    @given(
+        waiting=st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 3)), max_size=12),
+        limit=st.integers(1, 13),
+    )
+    # One suite on two engines, and the table is emptied for every example.
+    @settings(
+        max_examples=25,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
+    def test_the_order_is_that_of_taking_the_best_oldest_one_again_and_again(
+        self, world: QueueWorld, table: CommandTable, waiting: list[tuple[str, int]], limit: int
+    ) -> None:
+        world.run("DELETE FROM commands")
+        rows = [
+            table.enqueue(new(f"u{number}", asset, priority))
+            for number, (asset, priority) in enumerate(waiting)
+        ]
+        expected: list[str] = []
+        while rows:
+            oldest = {row.asset: row for row in reversed(rows)}.values()
+            best = min(oldest, key=lambda row: (row.priority, row.id))
+            rows.remove(best)
+            expected.append(best.uid)
+        assert uids(table.queued(limit=limit)) == expected[:limit]
+
+    def test_many_rows_are_counted_given_back_and_finished_together(self, table: CommandTable) -> None:
+        rows = [table.enqueue(new(uid, uid.upper())) for uid in ("a", "b", "c")]
+        table.finish({"b": REJECTED})
+        everything = [row.id for row in rows]
+        assert table.count_attempts(everything, "w") == {rows[0].id: 1, rows[2].id: 1}
+        table.give_attempts_back(everything)
+        assert table.count_attempts(everything, "w") == {rows[0].id: 1, rows[2].id: 1}
+        assert table.finish({"c": REJECTED, "b": APPLIED, "a": APPLIED, "x": APPLIED}) == {"a", "c"}
+        told = {row.uid: row.outcome for row in table.list()}
+        assert told == {"a": APPLIED, "b": REJECTED, "c": REJECTED}
+
+    def test_workers_that_finish_the_same_rows_in_other_orders_do_not_block_each_other(
+        self, world: QueueWorld, table: CommandTable
+    ) -> None:
+        names = [f"u{number}" for number in range(40)]
+        rows = [table.enqueue(new(uid, uid.upper())) for uid in names]
+        tables = [world.open() for _ in range(4)]
+        stored: list[str] = []
+
+        def finish(number: int) -> None:
+            order = names if number % 2 else names[::-1]
+            tables[number].count_attempts([row.id for row in rows], str(number))
+            for start in range(0, 40, 10):
+                stored.extend(tables[number].finish(dict.fromkeys(order[start : start + 20], APPLIED)))
+
+        in_threads(finish, 4)
+        assert sorted(stored) == sorted(names), "every row has one teller"
 
     def test_attempts_are_counted_until_the_row_is_final(self, table: CommandTable) -> None:
         row = table.enqueue(new("a"))
-        assert [table.count_attempt(row.id, "w1"), table.count_attempt(row.id, "w2")] == [1, 2]
-        table.finish("a", REJECTED)
-        with pytest.raises(StorageError) as late:
-            table.count_attempt(row.id, "w1")
-        assert late.value.code == "state_changed"
+        counted = [table.count_attempts([row.id], name) for name in ("w1", "w2")]
+        assert counted == [{row.id: 1}, {row.id: 2}]
+        table.finish({"a": REJECTED})
+        assert table.count_attempts([row.id], "w1") == {}
         known = table.get("a")
         assert known is not None
         assert known.attempts == 2
 
     def test_an_attempt_is_given_back_while_the_row_waits(self, table: CommandTable) -> None:
         row = table.enqueue(new("a"))
-        table.give_attempt_back(row.id)
-        assert [table.count_attempt(row.id, "w"), table.count_attempt(row.id, "w")] == [1, 2]
-        table.give_attempt_back(row.id)
-        table.finish("a", REJECTED)
-        table.give_attempt_back(row.id)
+        table.give_attempts_back([row.id])
+        assert [table.count_attempts([row.id], "w")[row.id] for _ in range(2)] == [1, 2]
+        table.give_attempts_back([row.id])
+        table.finish({"a": REJECTED})
+        table.give_attempts_back([row.id])
         known = table.get("a")
         assert known is not None
         assert known.attempts == 1
@@ -166,9 +221,9 @@ class CommandQueueContract:
     def test_a_final_row_never_changes(self, world: QueueWorld, table: CommandTable) -> None:
         table.enqueue(new("a"))
         world.clock.advance(5)
-        assert table.finish("a", REJECTED)
-        assert not table.finish("a", APPLIED)
-        assert not table.finish("unknown", APPLIED)
+        assert table.finish({"a": REJECTED}) == {"a"}
+        assert not table.finish({"a": APPLIED})
+        assert not table.finish({"unknown": APPLIED})
         row = table.get("a")
         assert row is not None
         assert (row.state, row.outcome) == (CommandState.PRECONDITION_REJECTED, REJECTED)
@@ -181,7 +236,7 @@ class CommandQueueContract:
     def test_an_outcome_is_final_or_a_defect(self, table: CommandTable) -> None:
         table.enqueue(new("a"))
         with pytest.raises(ValueError, match="final"):
-            table.finish("a", CommandOutcome(state=CommandState.QUEUED, code="", reason=""))
+            table.finish({"a": CommandOutcome(state=CommandState.QUEUED, code="", reason="")})
 
     def test_a_command_that_was_applied_first_can_be_written_later_any_number_of_times(
         self, table: CommandTable
@@ -210,7 +265,7 @@ class CommandQueueContract:
     def test_commands_are_listed_newest_first_and_filtered(self, table: CommandTable) -> None:
         for uid, asset in (("a", "SOL"), ("b", "ETH"), ("c", "SOL")):
             table.enqueue(new(uid, asset))
-        table.finish("a", APPLIED)
+        table.finish({"a": APPLIED})
         assert uids(table.list()) == ["c", "b", "a"]
         assert uids(table.list(asset="SOL")) == ["c", "a"]
         assert uids(table.list(state=CommandState.QUEUED)) == ["c", "b"]
@@ -247,11 +302,58 @@ class CommandQueueContract:
             with pytest.raises(DatabaseUnavailableError, match=r"CHECK|check"):
                 world.run(wrong)
 
+    @pytest.mark.parametrize(
+        ("change", "trouble"),
+        [
+            ("payload = 'no JSON'", "payload: "),
+            ("payload = '[1]'", "payload: it is no object"),
+            ('payload = \'{"a":1,"a":2}\'', "payload: the key 'a' stands twice"),
+            (f"payload = '{'[' * 100_000}'", "payload: "),
+            (f"payload = '{{\"a\":{'[' * 150}{']' * 150}}}'", "payload: nested too deeply"),
+            ("type = 'drop_everything'", "type: 'drop_everything' is not a valid CommandType"),
+            ("created_at = 'soon'", "created_at: "),
+        ],
+        ids=["no-json", "a-list", "double-key", "deep-and-torn", "deep", "type", "time"],
+    )
+    def test_a_row_that_cannot_be_read_says_so_and_spoils_no_other(
+        self, world: QueueWorld, table: CommandTable, change: str, trouble: str
+    ) -> None:
+        for uid in ("a", "bad", "c"):
+            table.enqueue(new(uid))
+        # Colons in the literal would be taken for parameters.
+        world.run(f"UPDATE commands SET {change.replace(':', chr(92) + ':')} WHERE uid = 'bad'")
+        assert uids(table.queued(limit=9)) == ["a", "bad", "c"]
+        assert uids(table.list()) == ["c", "bad", "a"]
+        bad, good = table.get("bad"), table.get("c")
+        assert bad is not None
+        assert good is not None
+        assert str(bad.unreadable).startswith(trouble)
+        assert len(str(bad.unreadable)) < 300, "it tells how it begins, not all of it"
+        assert good.unreadable is None
+        table.finish({"bad": REJECTED})
+        told = table.get("bad")
+        assert told is not None
+        assert (told.outcome, told.unreadable) == (REJECTED, bad.unreadable)
+        table.figures(window=dt.timedelta(days=999_999), at_most=9)
+
+    def test_an_outcome_that_somebody_spoilt_keeps_its_state(
+        self, world: QueueWorld, table: CommandTable
+    ) -> None:
+        table.enqueue(new("a"))
+        table.finish({"a": APPLIED})
+        world.run("UPDATE commands SET outcome_detail = 'gone', finished_at = 'then'")
+        row = table.get("a")
+        assert row is not None
+        assert row.outcome is not None
+        assert (row.outcome.state, row.outcome.detail) == (CommandState.APPLIED, {})
+        assert str(row.unreadable).startswith("finished_at: ")
+        assert "; outcome_detail: " in str(row.unreadable)
+
     def test_old_finished_rows_go_and_what_waits_stays(self, world: QueueWorld, table: CommandTable) -> None:
         for uid in ("old", "young", "waits"):
             table.enqueue(new(uid))
-        table.finish("old", APPLIED)
-        table.finish("young", REJECTED)
+        table.finish({"old": APPLIED})
+        table.finish({"young": REJECTED})
         world.run("UPDATE commands SET finished_at = '2001-01-01T00:00:00Z' WHERE uid = 'old'")
         assert table.prune(keep=dt.timedelta(days=90)) == 1
         assert uids(table.list()) == ["waits", "young"]

@@ -41,12 +41,9 @@ class TestPostgresQueue(CommandQueueContract):
         engine = open_engine(world.home.sql, database_url=world.database_url)
         with engine.begin() as other:
             other.execute(select(commands.c.id).where(commands.c.id == held.id).with_for_update())
-            with pytest.raises(StorageError) as busy:
-                table.count_attempt(held.id, "late")
-            assert busy.value.code == "state_changed"
-            assert table.count_attempt(free.id, "late") == 1
+            assert table.count_attempts([held.id, free.id], "late") == {free.id: 1}
         engine.dispose()
-        assert table.count_attempt(held.id, "late") == 1
+        assert table.count_attempts([held.id], "late") == {held.id: 1}
 
     def test_a_copy_of_the_home_elsewhere_cannot_drain_the_same_queue(
         self, world: QueueWorld, tmp_path: Path
@@ -71,9 +68,9 @@ class TestPostgresQueue(CommandQueueContract):
         take_database_over(Home(tmp_path / "moved"), lineage="life", database_url=world.database_url)
         moved = world.open(root=tmp_path / "moved")
         with pytest.raises(StorageError) as foreign:
-            old.count_attempt(row.id, "old")
+            old.count_attempts([row.id], "old")
         assert foreign.value.code == "database_foreign"
-        assert moved.count_attempt(row.id, "new") == 1
+        assert moved.count_attempts([row.id], "new") == {row.id: 1}
         assert uids(moved.queued(limit=5)) == ["a"]
 
     def test_a_database_of_another_state_is_never_taken_over(self, world: QueueWorld) -> None:

@@ -34,6 +34,9 @@ _EXAMINATION = "bot/storage/examination.py"
 _AUDIT = "bot/storage/audit_log.py"
 _STORE = "bot/storage/state_store.py"
 
+_GROUP = "bot/commands/group.py"
+
+_CUT_GROUP = "test_kill_sweep.py::a_group_is_whole"
 _CUT = "test_power_cuts.py::anywhere_in_a_commit"
 _CUT_AGAIN = "test_power_cuts.py::killed_then_recovered"
 _CUT_REFUSAL = "test_power_cuts.py::acknowledged_refusal"
@@ -132,6 +135,32 @@ MUTANTS = (
         _STORE,
         "        for snapshot in self._snapshots.values():\n            entry =",
         "        for snapshot in ():\n            entry =",
+        "test_duplicates.py::delivered_to_four",
+    ),
+    Mutant(
+        "only the first command of a group is remembered",
+        _GROUP,
+        "            if decided.change is not None:\n",
+        "            if decided.change is not None and not commands:\n",
+        _CUT_GROUP,
+    ),
+    Mutant(
+        "a group's refusals are kept before its commit",
+        _GROUP,
+        "        result = None if dry_run else self._commit()\n",
+        "        for each in self._decided:\n"
+        "            if each.refusal is not None and each.act is not None:\n"
+        "                told = refusal_outcome(each.refusal)\n"
+        "                record = refusal_record(each.prepared.command, told, each.act.now)\n"
+        "                self._transaction.refuse(record)\n"
+        "        result = None if dry_run else self._commit()\n",
+        _CUT_GROUP,
+    ),
+    Mutant(
+        "a group does not ask what was told before",
+        "bot/commands/apply.py",
+        "        told = told_before(transaction, [item.command for item in prepared])\n",
+        "        told: dict[str, CommandOutcome] = {}\n",
         "test_duplicates.py::delivered_to_four",
     ),
     Mutant(

@@ -35,10 +35,23 @@ from tests.fakes.storage_faults import (
 )
 from tests.faults.processes import ended, start
 from tests.faults.tally import Tally
-from tests.faults.verdicts import add_sol, old_or_new, problem, recover_only, refusal_problem, refuse_one
+from tests.faults.verdicts import (
+    add_sol,
+    apply_group,
+    group_problem,
+    old_or_new,
+    problem,
+    recover_only,
+    refusal_problem,
+    refuse_one,
+)
 
 Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 NUMBERS = [errno.EIO, errno.ENOSPC]
+_VERDICTS: dict[Callable[[StateStore], None], Callable[[Path], str | None]] = {
+    refuse_one: refusal_problem,
+    apply_group: group_problem,
+}
 
 
 def _nothing(_: Path) -> None:
@@ -65,8 +78,9 @@ def _damaged(root: Path) -> None:
         (_damaged, recover_only),
         (_nothing, refuse_one),
         (_nothing, add_sol),
+        (_nothing, apply_group),
     ],
-    ids=["recovery", "mending", "refusal", "commit"],
+    ids=["recovery", "mending", "refusal", "commit", "group"],
 )
 def test_an_error_at_any_call_ends_in_a_named_stop_and_the_next_start_is_whole(
     template: Path,
@@ -85,7 +99,7 @@ def test_an_error_at_any_call_ends_in_a_named_stop_and_the_next_start_is_whole(
         ops = FailingOps(at, number)
         with contextlib.suppress(StorageError):
             work(open_store(root, ops))
-        wrong = refusal_problem(root) if work is refuse_one else problem(root, alarms=before is _damaged)
+        wrong = _VERDICTS.get(work, partial(problem, alarms=before is _damaged))(root)
         bad += [f"{at} {ops.failed}: {wrong}"] if wrong else []
         failed = ops.failed is not None
         at += 1

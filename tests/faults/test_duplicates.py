@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from bot.holdings.wallet import Balance, WalletSnapshot
 from bot.kernel.errors import RefusedError, StorageError
 from bot.lifecycle.commands import CommandState, CommandType, NewCommand
 from bot.storage.documents import MANAGED_STATE
+from tests.fakes.command_group import apply_all
 from tests.fakes.fake_clock import START, FakeClock
 from tests.fakes.home_checks import assert_home_is_whole
 from tests.fakes.sequential_ids import SequentialIds
@@ -69,6 +70,15 @@ def _deliver_all(root: Path, commands: list[NewCommand]) -> None:
     own.close()
 
 
+def _deliver_together(root: Path, commands: list[NewCommand]) -> None:
+    """Apply them in groups, two of which overlap in one command."""
+    own = _app(root, first_id=1_000)
+    for group in (commands[:3], [*commands[2:], commands[0]]):
+        for outcome in apply_all(own.applier, group):
+            assert outcome.state is CommandState.APPLIED, outcome
+    own.close()
+
+
 def _drain(root: Path) -> None:
     own = _app(root, first_id=1_000)
     own.worker.drain()
@@ -79,14 +89,16 @@ def _serial(app: App) -> int:
     return app.store.read(MANAGED_STATE).meta.serial
 
 
+@pytest.mark.parametrize("deliver", [_deliver_all, _deliver_together], ids=["singly", "in groups"])
 def test_a_command_delivered_to_four_processes_is_applied_once_and_answered_four_times(
-    app: App, tally: Tally
+    app: App, tally: Tally, deliver: Callable[[Path, list[NewCommand]], None]
 ) -> None:
     before = _serial(app)
     commands = _commands(app)
     for _ in range(sized(1, 10)):
-        all_well([partial(_deliver_all, app.home.root, commands)] * 4)
-    assert _serial(app) == before + len(commands)
+        all_well([partial(deliver, app.home.root, commands)] * 4)
+    if deliver is _deliver_all:
+        assert _serial(app) == before + len(commands)
     for command in commands:
         assert len(list(app.store.audit.records(command_id=command.uid))) == 1
     assert_home_is_whole(app)

@@ -21,8 +21,17 @@ import pytest
 from bot.storage.state_store import StateStore
 from tests.conftest import REPOSITORY
 from tests.fakes.storage_faults import KillingOps, copy_home, open_store, run_and_die
-from tests.faults.tally import IS_LONG, Tally
-from tests.faults.verdicts import problem, recover_only, refusal_problem, refuse_one
+from tests.faults.tally import IS_LONG, Tally, sized
+from tests.faults.verdicts import (
+    apply_group,
+    group_problem,
+    problem,
+    recover_only,
+    refusal_problem,
+    refuse_one,
+)
+
+Verdict = Callable[[Path], str | None]
 
 KILLED = -signal.SIGKILL
 """strace ends as what it traces did; a shell would call it 137."""
@@ -74,19 +83,24 @@ def _kill(work: str, root: Path, log: Path, place: tuple[str, int]) -> None:
 
 
 @needs_strace
+@pytest.mark.parametrize(
+    ("work", "verdict", "kind"),
+    [("add", problem, "a commit"), ("group", group_problem, "a commit of a group")],
+    ids=["one command", "a group"],
+)
 def test_killed_at_system_calls_of_a_commit_the_state_is_old_or_new(
-    template: Path, tmp_path: Path, tally: Tally
+    template: Path, tmp_path: Path, tally: Tally, work: str, verdict: Verdict, kind: str
 ) -> None:
-    calls = _calls_on_the_home("add", copy_home(template, tmp_path / "recorded"), tmp_path / "log")
+    calls = _calls_on_the_home(work, copy_home(template, tmp_path / "recorded"), tmp_path / "log")
     assert {"openat", "write", "fsync", "rename", "unlink", "close"} <= {name for name, _ in calls}
     bad: list[str] = []
     places = _places(calls)
     for number, place in enumerate(places):
         root = copy_home(template, tmp_path / f"home-{number}")
-        _kill("add", root, tmp_path / "log", place)
-        wrong = problem(root)
+        _kill(work, root, tmp_path / "log", place)
+        wrong = verdict(root)
         bad += [f"{place}: {wrong}"] if wrong else []
-    tally.add("kill -9 at a system call of a commit (strace)", len(places), bad)
+    tally.add(f"kill -9 at a system call of {kind} (strace)", len(places), bad)
 
 
 @needs_strace
@@ -136,6 +150,35 @@ def test_killed_at_every_call_a_refusal_is_whole_or_not_there(
         bad += [f"{at}: {wrong}"] if wrong else []
         tried += 1
     tally.add("kill -9 at a disk call while a refusal is kept", tried, bad)
+
+
+def test_killed_at_every_call_a_group_is_whole_or_not_there(
+    template: Path, tmp_path: Path, tally: Tally
+) -> None:
+    tried = 0
+    bad: list[str] = []
+    for at, root in _killed_everywhere(template, tmp_path, apply_group):
+        wrong = group_problem(root)
+        bad += [f"{at}: {wrong}"] if wrong else []
+        tried += 1
+    tally.add("kill -9 at a disk call of a commit of a group", tried, bad)
+    assert tried > 20
+
+
+def test_killed_in_a_group_and_in_its_recovery_it_is_whole_or_not_there(
+    template: Path, tmp_path: Path, tally: Tally
+) -> None:
+    tried = 0
+    bad: list[str] = []
+    for at, killed in _killed_everywhere(template, tmp_path / "first", apply_group):
+        if at % sized(5, 1):
+            continue
+        for again, root in _killed_everywhere(killed, tmp_path / f"second-{at}", recover_only):
+            wrong = group_problem(root)
+            bad += [f"{at} then {again}: {wrong}"] if wrong else []
+            tried += 1
+    tally.add("kill -9 in a commit of a group, then in its recovery", tried, bad)
+    assert tried > 40
 
 
 def test_killed_at_every_call_while_damage_is_mended_nothing_is_worse(

@@ -13,10 +13,19 @@ import pytest
 
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.state_store import StateStore
+from tests.fakes.command_group import APPLIED
 from tests.fakes.storage_faults import copy_home, open_store
 from tests.faults.disk_model import Disk, Image, JournalOps, Model, Note, PowerCut, image_of, lay_out
-from tests.faults.tally import IS_LONG, Tally
-from tests.faults.verdicts import add_sol, problem, recover_only, refusal_problem, refuse_one
+from tests.faults.tally import IS_LONG, Tally, sized
+from tests.faults.verdicts import (
+    add_sol,
+    apply_group,
+    group_problem,
+    problem,
+    recover_only,
+    refusal_problem,
+    refuse_one,
+)
 
 PUBLIC = "state/managed_state.json"
 NEWEST = "backups/managed_state/00000002.json"
@@ -90,34 +99,56 @@ def _commit_twice(store: StateStore) -> None:
 
 
 @pytest.mark.parametrize("model", BOTH)
-@pytest.mark.parametrize("work", [add_sol, _commit_twice], ids=["one commit", "two commits"])
+@pytest.mark.parametrize(
+    ("work", "verdict"),
+    [(add_sol, problem), (_commit_twice, problem), (apply_group, group_problem)],
+    ids=["one commit", "two commits", "a group"],
+)
 def test_after_a_power_cut_anywhere_in_a_commit_the_state_is_old_or_new(
-    template: Path, tmp_path: Path, tally: Tally, model: Model, work: Callable[[StateStore], None]
+    template: Path,
+    tmp_path: Path,
+    tally: Tally,
+    model: Model,
+    work: Callable[[StateStore], None],
+    verdict: Verdict,
 ) -> None:
     ops = _journal(copy_home(template, tmp_path / "live"), work)
-    bench = Bench(template, tmp_path, problem)
+    bench = Bench(template, tmp_path, verdict)
     for happened, image in _cuts(image_of(template), ops.notes, model):
         must_be_new = happened >= _shown_from(ops.notes)
         bench.try_out(image, must_be_new=must_be_new, at=f"cut after {happened} of {len(ops.notes)} calls")
-    tally.add(f"power cut in a commit, {model} disk (pictures)", bench.count, bench.bad)
+    kind = "a commit of a group" if work is apply_group else "a commit"
+    tally.add(f"power cut in {kind}, {model} disk (pictures)", bench.count, bench.bad)
     assert bench.count > 10
 
 
 @pytest.mark.parametrize("model", BOTH if IS_LONG else BOTH[1:])
+@pytest.mark.parametrize(
+    ("change", "uid", "verdict"),
+    [(add_sol, "add-sol", problem), (apply_group, APPLIED[-1], group_problem)],
+    ids=["one command", "a group"],
+)
 def test_killed_then_recovered_then_cut_what_the_recovery_said_is_still_true(
-    template: Path, tmp_path: Path, tally: Tally, model: Model
+    template: Path,
+    tmp_path: Path,
+    tally: Tally,
+    model: Model,
+    change: Callable[[StateStore], None],
+    uid: str,
+    verdict: Verdict,
 ) -> None:
     base = image_of(template)
-    calls = _journal(copy_home(template, tmp_path / "counted"), add_sol).count
-    bench = Bench(template, tmp_path, problem)
-    for kill_at in range(calls + 1):
+    calls = _journal(copy_home(template, tmp_path / "counted"), change).count
+    bench = Bench(template, tmp_path, verdict)
+    step = sized(3, 1) if change is apply_group else 1
+    for kill_at in range(0, calls + 1, step):
         root = copy_home(template, tmp_path / f"live-{kill_at}")
-        ops = _journal(root, add_sol, cut_at=kill_at)
+        ops = _journal(root, change, cut_at=kill_at)
         killed_at = len(ops.notes)
         ops.revive()
         store = open_store(root, ops)
         with store.transaction() as work:
-            was_new = work.applied("add-sol") is not None
+            was_new = work.applied(uid) is not None
             told_at = len(ops.notes)
         _commit_the_same(store)  # nothing may be built on what was only seen
         for happened, image in _cuts(base, ops.notes, model, killed_at):
@@ -127,12 +158,26 @@ def test_killed_then_recovered_then_cut_what_the_recovery_said_is_still_true(
     assert bench.count > 40
 
 
+def _group_with_its_refusal_problem(root: Path, /, *, must_be_new: bool) -> str | None:
+    return group_problem(root, must_be_new=must_be_new, told=must_be_new)
+
+
 @pytest.mark.parametrize("model", BOTH)
+@pytest.mark.parametrize(
+    ("work", "verdict"),
+    [(refuse_one, refusal_problem), (apply_group, _group_with_its_refusal_problem)],
+    ids=["alone", "in a group"],
+)
 def test_after_a_power_cut_an_acknowledged_refusal_is_there(
-    template: Path, tmp_path: Path, tally: Tally, model: Model
+    template: Path,
+    tmp_path: Path,
+    tally: Tally,
+    model: Model,
+    work: Callable[[StateStore], None],
+    verdict: Verdict,
 ) -> None:
-    ops = _journal(copy_home(template, tmp_path / "live"), refuse_one)
-    bench = Bench(template, tmp_path, refusal_problem)
+    ops = _journal(copy_home(template, tmp_path / "live"), work)
+    bench = Bench(template, tmp_path, verdict)
     for happened, image in _cuts(image_of(template), ops.notes, model):
         bench.try_out(image, must_be_new=happened == len(ops.notes), at=f"cut after {happened}")
     tally.add(f"power cut while a refusal is kept, {model} disk (pictures)", bench.count, bench.bad)

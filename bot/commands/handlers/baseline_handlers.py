@@ -12,7 +12,7 @@ from bot.lifecycle.change import Act
 from bot.lifecycle.command_payloads import ApplyBaselineHoldings, Payload
 from bot.lifecycle.documents import ManagedStateContent
 from bot.lifecycle.events import Event, EventType
-from bot.lifecycle.policy_guard import blocked_assets
+from bot.lifecycle.policy_guard import refuse_blocked
 from bot.storage.baseline_writer import write_baseline
 from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE
 from bot.storage.state_store import Transaction
@@ -77,7 +77,7 @@ def _apply(managed: ManagedStateContent, act: Act, payload: ApplyBaselineHolding
     frozen = [name for name, entry in wanted.assets.items() if entry.policy is Policy.FROZEN]
     left_out = [name for name in managed.managed_assets if name not in wanted.assets]  # D5: frozen as well
     lifecycle_managed = {name for name, entry in wanted.assets.items() if entry.policy_lifecycle_managed}
-    _refuse_blocked(managed, frozen + left_out, lifecycle_managed)
+    refuse_blocked(managed, frozen + left_out, lifecycle_managed=lifecycle_managed)
     counts = {"assets": len(wanted.assets), "frozen": len(frozen)}
     return BaselineChange(
         content=wanted, events=(_event(EventType.BASELINE_APPLIED, act, counts),), detail=counts
@@ -85,23 +85,11 @@ def _apply(managed: ManagedStateContent, act: Act, payload: ApplyBaselineHolding
 
 
 def _clear(baseline: BaselineContent, managed: ManagedStateContent, act: Act) -> BaselineChange:
-    _refuse_blocked(managed, list(managed.managed_assets), set())
+    refuse_blocked(managed, managed.managed_assets, lifecycle_managed=())
     counts = {"assets": len(baseline.assets)}
     return BaselineChange(
         content=BaselineContent(), events=(_event(EventType.BASELINE_CLEARED, act, counts),), detail=counts
     )
-
-
-def _refuse_blocked(managed: ManagedStateContent, frozen: list[str], lifecycle_managed: set[str]) -> None:
-    blocked = [name for name in blocked_assets(managed, frozen) if name not in lifecycle_managed]
-    if blocked:
-        standing = ", ".join(f"{name} ({managed.state_of(name)})" for name in blocked)
-        raise RefusedError(
-            f"the baseline would freeze {standing}",
-            code="policy_change_blocked",
-            fix=f"Release first: bot release {blocked[0]}. Or capture anew: bot baseline capture marks"
-            " coins in the bot's hands as governed by the lifecycle.",
-        )
 
 
 def _event(event: EventType, act: Act, data: Mapping[str, Any]) -> Event:

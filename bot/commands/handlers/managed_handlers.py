@@ -3,18 +3,20 @@
 Read, let the one rule decide, write: state and events in one commit (SR-12).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.commands.handlers.handled import Handled, RingEntry
 from bot.kernel.errors import StopRuleBrokenError
-from bot.lifecycle import exit_rules, holding_rules, proposal_rules
+from bot.lifecycle import drift_rules, exit_rules, holding_rules, proposal_rules
 from bot.lifecycle.approval_rules import ApprovalFacts, approve
 from bot.lifecycle.change import Act, Change
 from bot.lifecycle.command_payloads import ApproveManagedProposal, Payload
 from bot.lifecycle.commands import CommandType as C
 from bot.lifecycle.documents import ManagedStateContent
-from bot.storage.documents import MANAGED_STATE
+from bot.lifecycle.events import Event
+from bot.lifecycle.stop_rules import check_stop_rules
+from bot.storage.commit import CommitResult
+from bot.storage.documents import AppliedCommand
 from bot.storage.managed_state_writer import write_managed_state
 from bot.storage.state_store import Transaction
 
@@ -32,7 +34,9 @@ RULES: dict[C, Rule] = {
     C.RESUME_MANAGED_ASSET: holding_rules.resume,
     C.RELEASE_MANAGED_ASSET: holding_rules.release,
     C.COMPLETE_MANAGED_RELEASE: holding_rules.complete_release,
-    C.FLAG_MANAGED_DRIFT: holding_rules.flag_drift,
+    C.FLAG_MANAGED_DRIFT: drift_rules.flag_drift,
+    C.UPDATE_MANAGED_DRIFT: drift_rules.update_drift,
+    C.SET_REFERENCE_REGIME: drift_rules.set_reference_regime,
     C.OVERRIDE_MANAGED_LEVELS: holding_rules.override_levels,
     C.FORCE_MANAGED_EXIT: holding_rules.force_exit,
     C.OPEN_EXIT_INTENT: exit_rules.open_intent,
@@ -46,8 +50,15 @@ def decide(content: ManagedStateContent, act: Act, payload: Payload, facts: Appr
 
     Raises:
         RefusedError: The rule said no.
-        StopRuleBrokenError: An approval without facts (SR-12): nobody promotes blindly.
+        StopRuleBrokenError: An approval without facts (SR-12): nobody promotes blindly; or an answer that
+            breaks SR-12 or DR-11.
     """
+    change = _decided(content, act, payload, facts)
+    check_stop_rules(content, change.content, change.events, act)
+    return change
+
+
+def _decided(content: ManagedStateContent, act: Act, payload: Payload, facts: ApprovalFacts | None) -> Change:
     if isinstance(payload, ApproveManagedProposal):
         if facts is None:
             raise StopRuleBrokenError("SR-12", f"{act.asset}: approval", why="No facts were fetched for it.")
@@ -55,29 +66,11 @@ def decide(content: ManagedStateContent, act: Act, payload: Payload, facts: Appr
     return RULES[act.type](content, act, payload)
 
 
-def handle(
+def write(
     transaction: Transaction,
-    act: Act,
-    payload: Payload,
-    facts: ApprovalFacts | None,
-    ring_entry: RingEntry | None,
-) -> Handled:
-    """Decide one command on the managed state as it is under the lock, and commit the answer.
-
-    Args:
-        transaction: Holds the lock.
-        act: The command.
-        payload: Its typed payload.
-        facts: Of an approval.
-        ring_entry: What to remember of the command; None tries it out and writes nothing.
-
-    Raises:
-        RefusedError: The rule said no; nothing was written.
-    """
-    change = decide(transaction.current(MANAGED_STATE).content, act, payload, facts)
-    if ring_entry is None:
-        return Handled(detail=change.detail)
-    result = write_managed_state(
-        transaction, change.content, commands=[ring_entry(change.detail)], events=change.events
-    )
-    return Handled(detail=change.detail, result=result)
+    content: ManagedStateContent,
+    commands: Sequence[AppliedCommand],
+    events: Sequence[Event],
+) -> CommitResult:
+    """Commit what the rules of these commands made of the content, one after another, in one version."""
+    return write_managed_state(transaction, content, commands=commands, events=events)

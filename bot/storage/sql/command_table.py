@@ -2,26 +2,40 @@
 
 Exactly-once does not come from here but from the state's lock, its `applied` ring and the commit by
 link. Rules: 1 the same actor and key give the same row, or a refusal for another request. 2 Per
-asset only the oldest waiting command is offered; between assets the lowest priority number first.
+asset commands keep the order of acceptance; between assets the lowest priority number goes first.
 3 A final row never changes (the WHERE says so). 4 RETURNING is always fetched whole. 5 The same statements
 on both engines; on a server a claim skips a row that another worker has in hand.
+6 A row that cannot be read is there all the same, and says so (`CommandRow.unreadable`).
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
-from bot.kernel.canonical import canonical_bytes
 from bot.kernel.clock import Clock, from_iso, iso_z
-from bot.kernel.errors import DatabaseUnavailableError, RefusedError, StorageError, UsageError
+from bot.kernel.errors import DatabaseUnavailableError, RefusedError, UsageError
 from bot.kernel.ids import is_id
-from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandState, CommandType, NewCommand
-from bot.storage.files.json_codec import decode_strict
+from bot.lifecycle.command_figures import QueueFigures
+from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandState, NewCommand
 from bot.storage.home import Home
 from bot.storage.process_info import host_name
+from bot.storage.sql.command_figures import read_figures
+from bot.storage.sql.command_rows import columns_of, outcome_columns, row_of
 from bot.storage.sql.engine import insert_into, open_engine, reading, writing
 from bot.storage.sql.layout import prepare_layout
 from bot.storage.sql.owner import Owner, belongs_to, claim
@@ -31,6 +45,17 @@ from bot.storage.sql.tables import IS_QUEUED, commands
 
 _CANDIDATES_SHOWN = 10
 _PRUNED_AT_ONCE = 1_000
+
+_OWN_TURN = cast(commands.c.priority, BigInteger) * literal_column(f"{1 << 40}") + commands.c.id
+_TURN = func.max(_OWN_TURN).over(partition_by=commands.c.asset, order_by=commands.c.id).label("turn")
+"""A command goes when its priority says so, and never before an older one of its asset."""
+
+_OUTCOME = ("state", "finished_at", "outcome_code", "outcome_reason", "outcome_detail", "applied_serial")
+_FINISH = (
+    update(commands)
+    .where(commands.c.id == bindparam("row"), IS_QUEUED)
+    .values({name: bindparam(name, type_=commands.c[name].type) for name in _OUTCOME})
+)
 
 
 class CommandTable:
@@ -88,60 +113,66 @@ class CommandTable:
         with writing(self._engine) as connection:
             known = _row_of_request(connection, new)
             if known is None:
-                values = {**_columns_of(new), "state": CommandState.QUEUED.value}
+                values = {**columns_of(new), "state": CommandState.QUEUED.value}
                 known = _insert_once(connection, new, values)
                 if is_postgres(connection):
                     announce(connection)
-            return _to_row(known)
+            return row_of(known)
 
-    def queued(self, *, limit: int) -> list[CommandRow]:
-        """Return the commands that may be applied now, in order; one per asset at most."""
-        oldest = select(func.min(commands.c.id)).where(IS_QUEUED).group_by(commands.c.asset)
+    def queued(self, *, limit: int, asset: str | None = None) -> list[CommandRow]:
+        """Return the commands that wait, in the order in which they must be applied.
+
+        Args:
+            limit: How many at most.
+            asset: Only this asset's.
+        """
+        waiting = select(commands.c.id, _TURN).where(IS_QUEUED)
+        if asset is not None:
+            waiting = waiting.where(commands.c.asset == asset)
+        turns = waiting.subquery("turns")
         query = (
             select(commands)
-            .where(commands.c.id.in_(oldest))
-            .order_by(commands.c.priority, commands.c.id)
+            .join(turns, turns.c.id == commands.c.id)
+            .order_by(turns.c.turn, commands.c.id)
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return [_to_row(row) for row in connection.execute(query).mappings().all()]
+            return [row_of(row) for row in connection.execute(query).mappings().all()]
 
-    def count_attempt(self, row_id: int, worker: str) -> int:
-        """Count one more attempt on a waiting row, durably, and return how many there are now.
+    def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
+        """Count one more attempt on each waiting row, durably, and return how many there are now.
+
+        A row that has its outcome, or that another worker has in hand at this moment, is left out.
 
         Raises:
-            StorageError: `state_changed`: there is no such waiting row, or another worker has it in
-                hand at this moment. `database_foreign`: another host has taken the database over.
+            StorageError: `database_foreign`: another host has taken the database over.
         """
         with writing(self._engine) as connection:
             if self._owner is not None:
                 belongs_to(connection, self._owner)
-            free = select(commands.c.id).where(commands.c.id == row_id, IS_QUEUED)
+            free = _waiting_among(row_ids).with_for_update(skip_locked=True)
             statement = (
                 update(commands)
-                .where(commands.c.id.in_(free.with_for_update(skip_locked=True)), IS_QUEUED)
+                .where(commands.c.id.in_(free), IS_QUEUED)
                 .values(attempts=commands.c.attempts + 1, claimed_by=worker, claimed_at=self._now(connection))
-                .returning(commands.c.attempts)
+                .returning(commands.c.id, commands.c.attempts)
             )
-            counted = connection.execute(statement).scalars().all()
-        if not counted:
-            raise StorageError(
-                f"Command row {row_id} is not waiting any more.",
-                code="state_changed",
-                why="It has its outcome, or another worker has it in hand.",
+            return {row.id: row.attempts for row in connection.execute(statement).all()}
+
+    def give_attempts_back(self, row_ids: Sequence[int]) -> None:
+        """Take one attempt off each waiting row again: the state could not be written, so it was none."""
+        mine = _waiting_among(row_ids).with_for_update()
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(commands)
+                .where(commands.c.id.in_(mine), IS_QUEUED, commands.c.attempts > 0)
+                .values(attempts=commands.c.attempts - 1)
             )
-        return int(counted[0])
 
-    def give_attempt_back(self, row_id: int) -> None:
-        """Take one attempt off a waiting row again: the state could not be written, so it was none."""
-        mine = (commands.c.id == row_id, IS_QUEUED, commands.c.attempts > 0)
+    def finish(self, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
+        """Store the outcomes by uid; returns those that were stored, without rows that were final."""
         with writing(self._engine) as connection:
-            connection.execute(update(commands).where(*mine).values(attempts=commands.c.attempts - 1))
-
-    def finish(self, uid: str, outcome: CommandOutcome) -> bool:
-        """Store the outcome; False if the row was final already or is not there."""
-        with writing(self._engine) as connection:
-            return self._finish(connection, uid, outcome)
+            return self._finish(connection, outcomes)
 
     def get(self, uid_or_prefix: str) -> CommandRow | None:
         """Return a command by its id or a unique prefix of it.
@@ -159,7 +190,7 @@ class CommandTable:
         if len(rows) > 1:
             told = ", ".join(str(row["uid"]) for row in rows)
             raise UsageError(f"{uid_or_prefix} stands for several commands.", why=f"Candidates: {told}.")
-        return _to_row(rows[0]) if rows else None
+        return row_of(rows[0]) if rows else None
 
     def list(
         self, *, asset: str | None = None, state: CommandState | None = None, limit: int = 50
@@ -171,7 +202,15 @@ class CommandTable:
         if state is not None:
             query = query.where(commands.c.state == state.value)
         with reading(self._engine) as connection:
-            return [_to_row(row) for row in connection.execute(query).mappings().all()]
+            return [row_of(row) for row in connection.execute(query).mappings().all()]
+
+    def figures(self, *, window: dt.timedelta, at_most: int, count_failed: bool = False) -> QueueFigures:
+        """Return what waits and how the newest finished commands went (`read_figures`)."""
+        with reading(self._engine) as connection:
+            now = from_iso(self._now(connection))
+            return read_figures(
+                connection, now=now, window=window, at_most=at_most, count_failed=count_failed
+            )
 
     def insert_finished(self, new: NewCommand, outcome: CommandOutcome) -> None:
         """Keep a command that was committed to the state first; again is fine.
@@ -181,11 +220,11 @@ class CommandTable:
         """
         with writing(self._engine) as connection:
             if _row_of_request(connection, new) is None:
-                values = {**_columns_of(new), **self._outcome(connection, outcome)}
+                values = {**columns_of(new), **outcome_columns(outcome, self._now(connection))}
                 _insert_once(connection, new, values)
                 self._follow(connection)
             else:
-                self._finish(connection, new.uid, outcome)
+                self._finish(connection, {new.uid: outcome})
 
     def catch_up(self) -> int:
         """Bring the read cache up to the audit log; returns how many records were missing.
@@ -227,28 +266,20 @@ class CommandTable:
         """Release the connections."""
         self._engine.dispose()
 
-    def _finish(self, connection: Connection, uid: str, outcome: CommandOutcome) -> bool:
-        values = self._outcome(connection, outcome)
-        statement = update(commands).where(commands.c.uid == uid, IS_QUEUED).values(values)
-        done = bool(connection.execute(statement.returning(commands.c.id)).all())
+    def _finish(self, connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
+        # Rows are locked in one order by everybody, so that two workers never wait for each other.
+        mine = select(commands.c.id, commands.c.uid).where(commands.c.uid.in_(list(outcomes)), IS_QUEUED)
+        waiting = connection.execute(mine.order_by(commands.c.id).with_for_update()).all()
+        if waiting:
+            now = self._now(connection)
+            told = [{"row": row.id, **outcome_columns(outcomes[row.uid], now)} for row in waiting]
+            connection.execute(_FINISH, told)
         self._follow(connection)
-        return done
+        return frozenset(row.uid for row in waiting)
 
     def _follow(self, connection: Connection) -> None:
         if self._cache is not None:
             self._cache.follow(connection)
-
-    def _outcome(self, connection: Connection, outcome: CommandOutcome) -> dict[str, Any]:
-        if outcome.state is CommandState.QUEUED:
-            raise ValueError("an outcome is final; queued is none")
-        return {
-            "state": outcome.state.value,
-            "finished_at": self._now(connection),
-            "outcome_code": outcome.code,
-            "outcome_reason": outcome.reason,
-            "outcome_detail": _json(outcome.detail),
-            "applied_serial": outcome.applied_serial,
-        }
 
     def _now(self, connection: Connection) -> str:
         """Return the database's time: a server's own, or this host's for the embedded file."""
@@ -285,54 +316,6 @@ def _row_of_request(connection: Connection, new: NewCommand) -> RowMapping | Non
     return rows[0] if rows else None
 
 
-def _columns_of(new: NewCommand) -> dict[str, Any]:
-    return {
-        "uid": new.uid,
-        "type": new.type.value,
-        "asset": new.asset,
-        "priority": new.priority,
-        "payload": _json(new.payload),
-        "actor": new.actor,
-        "idempotency_key": new.idempotency_key,
-        "request_hash": new.request_hash,
-        "created_at": iso_z(new.created_at),
-    }
-
-
-def _to_row(row: RowMapping) -> CommandRow:
-    finished = row["finished_at"]
-    outcome = None
-    if finished is not None:
-        outcome = CommandOutcome(
-            state=CommandState(row["state"]),
-            code=row["outcome_code"],
-            reason=row["outcome_reason"] or "",
-            detail=decode_strict((row["outcome_detail"] or "{}").encode()),
-            applied_serial=row["applied_serial"],
-        )
-    return CommandRow(
-        id=row["id"],
-        uid=row["uid"],
-        type=CommandType(row["type"]),
-        asset=row["asset"],
-        priority=row["priority"],
-        payload=decode_strict(row["payload"].encode()),
-        actor=row["actor"],
-        idempotency_key=row["idempotency_key"],
-        request_hash=row["request_hash"],
-        created_at=from_iso(row["created_at"]),
-        state=CommandState(row["state"]),
-        attempts=row["attempts"],
-        finished_at=None if finished is None else from_iso(finished),
-        outcome=outcome,
-    )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    """Return canonical JSON; Decimals keep their exact text."""
-    try:
-        return canonical_bytes(dict(value)).decode()
-    except (msgspec.MsgspecError, TypeError) as error:
-        raise UsageError(
-            "The command cannot be kept: its content has no JSON form.", why=f"{error}."
-        ) from error
+def _waiting_among(row_ids: Sequence[int]) -> Select[tuple[int]]:
+    """Select those of the rows that wait, in the order in which everybody locks them."""
+    return select(commands.c.id).where(commands.c.id.in_(row_ids), IS_QUEUED).order_by(commands.c.id)

@@ -82,6 +82,7 @@ def _sqlite_engine(path: Path, driver: ModuleType) -> Engine:
     def _on_connect(connection: Any, record: Any) -> None:
         record.info["inode"] = _inode(path)
         connection.isolation_level = None  # transactions begin where this module says, nowhere else
+        connection.text_factory = _text
         for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
@@ -133,6 +134,11 @@ def _mapped() -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise DatabaseUnavailableError("The commands database did not answer.", why=f"{cause}.") from error
+
+
+def _text(data: bytes) -> str:
+    """Return a column's text; bytes that are none spoil their own row, not the reading of all."""
+    return data.decode("utf-8", "backslashreplace")
 
 
 def _inode(path: Path) -> int | None:

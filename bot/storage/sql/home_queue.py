@@ -6,11 +6,12 @@ itself, and the first one that the database answers goes on as if nothing had be
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from bot.kernel.clock import Clock
 from bot.kernel.errors import DatabaseUnavailableError
+from bot.lifecycle.command_figures import QueueFigures
 from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandState, NewCommand
 from bot.storage.home import Home
 from bot.storage.sql.command_table import CommandTable
@@ -38,21 +39,21 @@ class HomeQueue:
         """Keep a command; the same request again returns the row that is there."""
         return self._call(lambda table: table.enqueue(new))
 
-    def queued(self, *, limit: int) -> list[CommandRow]:
-        """Return the commands that may be applied now, in order; one per asset at most."""
-        return self._call(lambda table: table.queued(limit=limit))
+    def queued(self, *, limit: int, asset: str | None = None) -> list[CommandRow]:
+        """Return the commands that wait, in the order in which they must be applied."""
+        return self._call(lambda table: table.queued(limit=limit, asset=asset))
 
-    def count_attempt(self, row_id: int, worker: str) -> int:
-        """Count one more attempt on a waiting row and return how many there are now."""
-        return self._call(lambda table: table.count_attempt(row_id, worker))
+    def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
+        """Count one more attempt on each waiting row and return how many there are now."""
+        return self._call(lambda table: table.count_attempts(row_ids, worker))
 
-    def give_attempt_back(self, row_id: int) -> None:
-        """Take one attempt off a waiting row again; a final row stays as it is."""
-        return self._call(lambda table: table.give_attempt_back(row_id))
+    def give_attempts_back(self, row_ids: Sequence[int]) -> None:
+        """Take one attempt off each waiting row again; a final row stays as it is."""
+        return self._call(lambda table: table.give_attempts_back(row_ids))
 
-    def finish(self, uid: str, outcome: CommandOutcome) -> bool:
-        """Store the outcome; False if the row was final already or is not there."""
-        return self._call(lambda table: table.finish(uid, outcome))
+    def finish(self, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
+        """Store the outcomes by uid; returns those that were stored."""
+        return self._call(lambda table: table.finish(outcomes))
 
     def get(self, uid_or_prefix: str) -> CommandRow | None:
         """Return a command by its id or a unique prefix of it."""
@@ -63,6 +64,12 @@ class HomeQueue:
     ) -> list[CommandRow]:
         """Return the newest commands first."""
         return self._call(lambda table: table.list(asset=asset, state=state, limit=limit))
+
+    def figures(self, *, window: dt.timedelta, at_most: int, count_failed: bool = False) -> QueueFigures:
+        """Return what waits and how the newest finished commands went."""
+        return self._call(
+            lambda table: table.figures(window=window, at_most=at_most, count_failed=count_failed)
+        )
 
     def insert_finished(self, new: NewCommand, outcome: CommandOutcome) -> None:
         """Keep a command that was committed to the state first."""

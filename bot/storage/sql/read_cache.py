@@ -54,9 +54,13 @@ class ReadCache:
         """
         place = _locked_place(connection)
         count = 0
+        history: list[dict[str, Any]] = []
         for record, behind in islice(records_after(self._home.audit_log, place), at_most):
-            self._take(connection, record)
+            history += self._take(connection, record)
             place, count = behind, count + 1
+        if history:
+            known = insert_into(connection, managed_assets_history)
+            connection.execute(known.on_conflict_do_nothing(index_elements=["id"]), history)
         if count:
             _keep_place(connection, place)
         return count
@@ -85,17 +89,18 @@ class ReadCache:
         )
         return proposals, history
 
-    def _take(self, connection: Connection, record: Mapping[str, Any]) -> None:
+    def _take(self, connection: Connection, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Take one record's proposal over, and return its row of history if it has one."""
         if record["asset"] == "*" or not str(record["type"]).startswith(_TOLD_EVENTS):
-            return
+            return []
         is_state = record.get("document") == MANAGED_STATE.name
         before, after = (_sides(record, side) if is_state else None for side in ("before", "after"))
-        _tell_history(connection, record, _state_in(before), _state_in(after))
         was, now = ((side or {}).get("pending") for side in (before, after))
         if was is not None and (now is None or now["proposal_id"] != was["proposal_id"]):
             _close_proposal(connection, record, was["proposal_id"], now, after)
         if now is not None and now != was:
             self._open_proposal(connection, record, now)
+        return [_history_row(record, _state_in(before), _state_in(after))]
 
     def _open_proposal(
         self, connection: Connection, record: Mapping[str, Any], pending: Mapping[str, Any]
@@ -159,21 +164,18 @@ def _close_proposal(
     )
 
 
-def _tell_history(
-    connection: Connection, record: Mapping[str, Any], state_from: str | None, state_to: str | None
-) -> None:
+def _history_row(record: Mapping[str, Any], state_from: str | None, state_to: str | None) -> dict[str, Any]:
     detail = {"command_id": record["command_id"], "serial": record["serial"], "data": record["data"]}
-    statement = insert_into(connection, managed_assets_history).values(
-        id=record["sequence"],
-        asset=record["asset"],
-        state_from=state_from,
-        state_to=state_to,
-        actor=record["actor"],
-        event_type=record["type"],
-        ts=record["at"],
-        metadata_json=canonical_bytes(detail).decode(),
-    )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+    return {
+        "id": record["sequence"],
+        "asset": record["asset"],
+        "state_from": state_from,
+        "state_to": state_to,
+        "actor": record["actor"],
+        "event_type": record["type"],
+        "ts": record["at"],
+        "metadata_json": canonical_bytes(detail).decode(),
+    }
 
 
 def _sides(record: Mapping[str, Any], side: str) -> Mapping[str, Any] | None:

@@ -62,6 +62,8 @@ FULL: dict[C, p.Payload] = {
     C.COMPLETE_MANAGED_RELEASE: p.CompleteManagedRelease(reason="x"),
     C.SETTLE_MANAGED_ASSET: p.SettleManagedAsset(reason="x"),
     C.FLAG_MANAGED_DRIFT: p.FlagManagedDrift(drift_kind="qty", evidence={"there": D("1.5")}, fingerprint="f"),
+    C.UPDATE_MANAGED_DRIFT: p.UpdateManagedDrift(drift_kind="qty", evidence={"there": D("1.5")}, gone=True),
+    C.SET_REFERENCE_REGIME: p.SetReferenceRegime(regime="BULL", evidence={"current_regime": "BULL"}),
     C.OVERRIDE_MANAGED_LEVELS: p.OverrideManagedLevels(
         reason="x",
         stop_loss=D(90),
@@ -90,8 +92,13 @@ FULL: dict[C, p.Payload] = {
     ),
     C.APPLY_BASELINE_HOLDINGS: p.ApplyBaselineHoldings(baseline=BASELINE),
     C.CLEAR_BASELINE_HOLDINGS: p.NoPayload(),
-    C.APPLY_RUNTIME_CONFIG: p.ApplyRuntimeConfig(settings={"lifecycle.cooldown_hours": 48}),
-    C.CLEAR_RUNTIME_CONFIG: p.NoPayload(),
+    C.APPLY_RUNTIME_CONFIG: p.ApplyRuntimeConfig(
+        settings={"lifecycle.cooldown_hours": 48}, based_on_serial=3, confirm="lifecycle.cooldown_hours"
+    ),
+    C.CLEAR_RUNTIME_CONFIG: p.ClearRuntimeConfig(confirm="lifecycle.cooldown_hours"),
+    C.ADD_USER: p.AddUser(user="bob", role=Role.ADMIN, os_user="bob", confirm="bob:admin"),
+    C.SET_USER_ROLE: p.SetUserRole(user="otto", role=Role.ADMIN, confirm="otto:admin"),
+    C.REMOVE_USER: p.RemoveUser(user="otto"),
     C.RESTORE_MANAGED_STATE: p.RestoreManagedState(serial=7),
     C.ADOPT_MANAGED_STATE: p.AdoptManagedState(file_digest=DIGEST),
 }

@@ -29,6 +29,9 @@ ADMINS = {
     C.CLEAR_BASELINE_HOLDINGS,
     C.APPLY_RUNTIME_CONFIG,
     C.CLEAR_RUNTIME_CONFIG,
+    C.ADD_USER,
+    C.SET_USER_ROLE,
+    C.REMOVE_USER,
     C.RESTORE_MANAGED_STATE,
     C.ADOPT_MANAGED_STATE,
 }
@@ -40,6 +43,8 @@ BOT = {
     C.CLOSE_EXIT_INTENT,
     C.RECORD_MANAGED_EXIT,
     C.FLAG_MANAGED_DRIFT,
+    C.UPDATE_MANAGED_DRIFT,
+    C.SET_REFERENCE_REGIME,
 }
 SYSTEM = {C.EXPIRE_MANAGED_PROPOSAL, C.COMPLETE_MANAGED_RELEASE, C.SETTLE_MANAGED_ASSET}
 SENDERS: dict[str, set[C]] = {
@@ -115,8 +120,10 @@ def test_only_an_approval_needs_facts_and_only_documents_concern_all_assets() ->
     assert [command for command, spec in SPECS.items() if spec.needs_facts] == [C.APPROVE_MANAGED_PROPOSAL]
     for command, spec in SPECS.items():
         about_documents = command.value.startswith(("apply_", "clear_", "restore_", "adopt_"))
-        assert spec.concerns_all == about_documents
+        about_users = "user" in command
+        assert spec.concerns_all == (about_documents or about_users)
         assert (spec.document is Document.BASELINE_HOLDINGS) == ("baseline" in command)
+        assert (spec.document is Document.RUNTIME_CONFIG) == ("runtime" in command or about_users)
 
 
 def test_roles_come_from_the_book_alone() -> None:
