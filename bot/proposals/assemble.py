@@ -11,7 +11,6 @@ from bot.proposals.document import (
     GENERATED_BY,
     SCHEMA_REFERENCE,
     MarketContext,
-    Note,
     Proposal,
     RegimeBasis,
     RequestRecord,
@@ -21,7 +20,10 @@ from bot.proposals.document import (
 )
 from bot.proposals.facts import ProposalFacts, ProposalRequest
 from bot.proposals.inputs import InputRecord
+from bot.proposals.parts import Note
 from bot.proposals.policy import VariantName
+from bot.proposals.rehearsal import recommended_of
+from bot.proposals.rehearsal_document import Rehearsal
 from bot.proposals.strategy import StrategyChoice
 from bot.proposals.variants import PlanFrame
 from bot.proposals.warnings import context_warnings
@@ -45,6 +47,7 @@ def assemble(
     frame: PlanFrame,
     variants: tuple[VariantTerms, ...],
     choice: StrategyChoice,
+    rehearsal: Rehearsal | None,
 ) -> Proposal:
     """Return the proposal, its digest still empty."""
     request, generated_at = occasion.request, to_utc(occasion.now)
@@ -74,7 +77,8 @@ def assemble(
         context_warnings=context_warnings(
             facts, frame, choice=choice, further=_notes(request, frame, recommended)
         ),
-        confidence=rate(frame, choice, recommended),
+        confidence=rate(frame, choice, recommended, recommended_of(rehearsal)),
+        rehearsal=rehearsal,
         inputs=occasion.inputs,
     )
 
@@ -122,6 +126,7 @@ def _market_context(frame: PlanFrame) -> MarketContext:
             momentum=regime.momentum,
             drawdown_pct=regime.drawdown_pct,
             volatility_ratio=regime.volatility_ratio,
+            days_in_regime=regime.days,
         ),
         support_level=around.support,
         support_reason=say(language, "no_support", bars=window) if around.support is None else None,

@@ -15,6 +15,7 @@ from bot.proposals.document import Confidence, ConfidencePart, VariantTerms
 from bot.proposals.indicators import to_places
 from bot.proposals.measures import Measures
 from bot.proposals.policy import ProposalPolicy
+from bot.proposals.rehearsal_document import RehearsalOfVariant
 from bot.proposals.strategy import StrategyChoice
 from bot.proposals.variants import PlanFrame
 from bot.proposals.wording import say
@@ -24,13 +25,20 @@ _FULL_REWARD = Decimal(2)
 _CALM_PCT, _WILD_PCT = Decimal(2), Decimal(12)
 
 
-def rate(frame: PlanFrame, choice: StrategyChoice, recommended: VariantTerms) -> Confidence:
+def rate(
+    frame: PlanFrame,
+    choice: StrategyChoice,
+    recommended: VariantTerms,
+    rehearsed: RehearsalOfVariant | None,
+) -> Confidence:
     """Return the overall score with its parts and an explanation made from the numbers."""
     parts = _parts(frame.measures, choice, recommended, frame.policy)
     weights = sum((part.weight for part in parts), ZERO)
     overall = sum((part.score * part.weight for part in parts), ZERO) / weights
     return Confidence(
-        overall_score=to_places(overall, 2), parts=parts, explanation=_explanation(frame, recommended, parts)
+        overall_score=to_places(overall, 2),
+        parts=parts,
+        explanation=_explanation(frame, recommended, parts, rehearsed),
     )
 
 
@@ -53,7 +61,12 @@ def _parts(
     )
 
 
-def _explanation(frame: PlanFrame, recommended: VariantTerms, parts: tuple[ConfidencePart, ...]) -> str:
+def _explanation(
+    frame: PlanFrame,
+    recommended: VariantTerms,
+    parts: tuple[ConfidencePart, ...],
+    rehearsed: RehearsalOfVariant | None,
+) -> str:
     measures, language, asset, quantity = (
         frame.measures,
         frame.language,
@@ -84,6 +97,7 @@ def _explanation(frame: PlanFrame, recommended: VariantTerms, parts: tuple[Confi
             target_pct=recommended.take_profit_pct,
             rr=recommended.rr_ratio,
         ),
+        *_of_the_past(language, rehearsed),
         say(
             language,
             "explain_weakest",
@@ -92,3 +106,18 @@ def _explanation(frame: PlanFrame, recommended: VariantTerms, parts: tuple[Confi
         ),
     ]
     return " ".join(sentences)
+
+
+def _of_the_past(language: str, rehearsed: RehearsalOfVariant | None) -> list[str]:
+    if rehearsed is None:
+        return []
+    sentence = say(
+        language,
+        "explain_rehearsal",
+        samples=rehearsed.sample_size,
+        stop=rehearsed.stop_hit_pct,
+        target=rehearsed.target_hit_pct,
+        median=rehearsed.median_result_pct,
+        worst=rehearsed.worst_result_pct,
+    )
+    return [sentence]

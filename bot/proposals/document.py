@@ -15,25 +15,16 @@ import msgspec
 from bot.kernel.canonical import digest_without
 from bot.lifecycle.command_payloads import EntryMethod
 from bot.proposals.inputs import InputRecord
+from bot.proposals.parts import Note, Part
 from bot.proposals.policy import VariantName
 from bot.proposals.regime import RegimeName
+from bot.proposals.rehearsal_document import Rehearsal
 
 SCHEMA_REFERENCE = "../schemas/risk_proposal.schema.json"
 GENERATED_BY = "bot_proposal_engine"
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A part of the document; only keys with a default can be absent."""
-
-
-class Note(_Part, frozen=True, kw_only=True):
-    """Something the reader should know: a code for programs, a sentence for people."""
-
-    code: str
-    sentence: str
-
-
-class RequestRecord(_Part, frozen=True, kw_only=True):
+class RequestRecord(Part, frozen=True, kw_only=True):
     """What was asked for."""
 
     quantity: Decimal | None = None
@@ -41,7 +32,7 @@ class RequestRecord(_Part, frozen=True, kw_only=True):
     synthetic_entry_value: Decimal | None = None
 
 
-class WalletRecord(_Part, frozen=True, kw_only=True):
+class WalletRecord(Part, frozen=True, kw_only=True):
     """The coin in the wallet: `quantity` = `free` + `used`, base units."""
 
     quantity: Decimal
@@ -50,7 +41,7 @@ class WalletRecord(_Part, frozen=True, kw_only=True):
     observed_at: dt.datetime
 
 
-class RegimeBasis(_Part, frozen=True, kw_only=True):
+class RegimeBasis(Part, frozen=True, kw_only=True):
     """The measurements that the regime was read from."""
 
     detector: str
@@ -59,9 +50,11 @@ class RegimeBasis(_Part, frozen=True, kw_only=True):
     momentum: Decimal
     drawdown_pct: Decimal
     volatility_ratio: Decimal
+    days_in_regime: int | None = None
+    """Closed days since the regime last changed; absent where the detector keeps no memory."""
 
 
-class MarketContext(_Part, frozen=True, kw_only=True):
+class MarketContext(Part, frozen=True, kw_only=True):
     """The market at the time of the proposal."""
 
     current_price: Decimal
@@ -84,7 +77,7 @@ class MarketContext(_Part, frozen=True, kw_only=True):
     observed_at: dt.datetime
 
 
-class StrategyRecommendation(_Part, frozen=True, kw_only=True):
+class StrategyRecommendation(Part, frozen=True, kw_only=True):
     """The strategy group, from the allow-list only (SR-14)."""
 
     strategy_group: str
@@ -92,14 +85,14 @@ class StrategyRecommendation(_Part, frozen=True, kw_only=True):
     alternative_groups: tuple[str, ...]
 
 
-class FeeNotCounted(_Part, frozen=True, kw_only=True):
+class FeeNotCounted(Part, frozen=True, kw_only=True):
     """Fees paid in a third coin whose price at that time is not known."""
 
     asset: str
     amount: Decimal
 
 
-class EntrySource(_Part, frozen=True, kw_only=True):
+class EntrySource(Part, frozen=True, kw_only=True):
     """Where the synthetic entry's value comes from."""
 
     sentence: str
@@ -112,7 +105,7 @@ class EntrySource(_Part, frozen=True, kw_only=True):
     trade_ids: tuple[str, ...] | None = None
 
 
-class DcaSettings(_Part, frozen=True, kw_only=True):
+class DcaSettings(Part, frozen=True, kw_only=True):
     """Buying more in steps below the entry; no risk model proposes it yet."""
 
     steps: int
@@ -120,7 +113,7 @@ class DcaSettings(_Part, frozen=True, kw_only=True):
     max_additional_usdt: Decimal
 
 
-class VariantTerms(_Part, frozen=True, kw_only=True):
+class VariantTerms(Part, frozen=True, kw_only=True):
     """One plan that can be approved: its levels, its quantity and what it can cost."""
 
     variant: VariantName
@@ -142,7 +135,7 @@ class VariantTerms(_Part, frozen=True, kw_only=True):
     """Why not, present only when `allowed` is false."""
 
 
-class SizingLimits(_Part, frozen=True, kw_only=True):
+class SizingLimits(Part, frozen=True, kw_only=True):
     """The caps that the allocations were cut by, in quote units."""
 
     portfolio_value_usdt: Decimal
@@ -161,7 +154,7 @@ class RiskRecommendation(VariantTerms, frozen=True, kw_only=True):
     limits: SizingLimits
 
 
-class Correlation(_Part, frozen=True, kw_only=True):
+class Correlation(Part, frozen=True, kw_only=True):
     """Pearson's rho of daily log returns of two markets; null when too few days are common."""
 
     symbol: str
@@ -171,7 +164,7 @@ class Correlation(_Part, frozen=True, kw_only=True):
     warning: bool
 
 
-class ContextWarnings(_Part, frozen=True, kw_only=True):
+class ContextWarnings(Part, frozen=True, kw_only=True):
     """What speaks against it, or needs a second look."""
 
     is_blacklisted: bool
@@ -184,7 +177,7 @@ class ContextWarnings(_Part, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
 
 
-class ConfidencePart(_Part, frozen=True, kw_only=True):
+class ConfidencePart(Part, frozen=True, kw_only=True):
     """One part of the overall score, 0 to 1, with its weight."""
 
     name: str
@@ -192,7 +185,7 @@ class ConfidencePart(_Part, frozen=True, kw_only=True):
     weight: Decimal
 
 
-class Confidence(_Part, frozen=True, kw_only=True):
+class Confidence(Part, frozen=True, kw_only=True):
     """How sure the engine is, and why, in plain words."""
 
     overall_score: Decimal
@@ -200,7 +193,7 @@ class Confidence(_Part, frozen=True, kw_only=True):
     explanation: str
 
 
-class Proposal(_Part, frozen=True, kw_only=True, rename={"schema_reference": "$schema"}):
+class Proposal(Part, frozen=True, kw_only=True, rename={"schema_reference": "$schema"}):
     """A whole proposal; immutable once written (DR-12)."""
 
     schema_reference: str
@@ -226,6 +219,8 @@ class Proposal(_Part, frozen=True, kw_only=True, rename={"schema_reference": "$s
     alternative_proposals: tuple[VariantTerms, ...]
     context_warnings: ContextWarnings
     confidence: Confidence
+    rehearsal: Rehearsal | None = None
+    """Absent in proposals of risk models before the second."""
     inputs: tuple[InputRecord, ...]
 
 

@@ -12,14 +12,17 @@ from bot.kernel.errors import UsageError
 from bot.kernel.market import OwnTrade
 from bot.kernel.money import ZERO, ceil_to_step, plain
 from bot.lifecycle.command_payloads import EntryMethod
-from bot.proposals.document import EntrySource, FeeNotCounted, Note
+from bot.proposals.document import EntrySource, FeeNotCounted
 from bot.proposals.facts import ProposalFacts, ProposalRequest, closed_candles
 from bot.proposals.indicators import vwap
+from bot.proposals.parts import Note
 from bot.proposals.policy import ProposalPolicy
 from bot.proposals.wording import say
 
 _TRADE_IDS_SHOWN = 100
 """The newest ids in the document; the kept input holds every trade."""
+_UNNAMED = "?"
+"""Stands for a fee's coin that the exchange left out."""
 
 
 class SyntheticEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +59,8 @@ def average_cost(trades: Sequence[OwnTrade], *, base: str, quote: str) -> CostBa
     for trade in trades:
         fee_in_base = trade.fee if trade.fee_asset == base else ZERO
         if trade.fee_asset not in {base, quote} and trade.fee > ZERO:
-            foreign[trade.fee_asset] = foreign.get(trade.fee_asset, ZERO) + trade.fee
+            coin = trade.fee_asset or _UNNAMED
+            foreign[coin] = foreign.get(coin, ZERO) + trade.fee
         if trade.side == "buy":
             fee_in_quote = trade.fee if trade.fee_asset == quote else ZERO
             quantity += trade.quantity - fee_in_base

@@ -19,7 +19,7 @@ from bot.kernel.canonical import canonical_bytes
 from bot.kernel.errors import StorageError
 from bot.kernel.market import Candle, MarketRules, OrderBook, OwnTrade, Ticker
 from bot.proposals.facts import OpenPosition, ProposalFacts
-from bot.proposals.policy import ProposalPolicy
+from bot.proposals.policy import ProposalPolicy, policy_of_payload
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ def facts_from_inputs(records: Sequence[InputRecord], payloads: Mapping[str, byt
 
 def policy_from_inputs(records: Sequence[InputRecord], payloads: Mapping[str, bytes]) -> ProposalPolicy:
     """Bring the policy back from kept payloads; raises as `facts_from_inputs` does."""
-    return _Kept(records, payloads).read(InputKind.POLICY, ProposalPolicy)
+    return policy_of_payload(_Kept(records, payloads).payload(InputKind.POLICY))
 
 
 class _Kept:
@@ -133,6 +133,9 @@ class _Kept:
         return record
 
     def read(self, kind: InputKind, content_type: type[T]) -> T:
+        return msgspec.json.decode(self.payload(kind), type=content_type)
+
+    def payload(self, kind: InputKind) -> bytes:
         record = self.record(kind)
         payload = self._payloads.get(record.sha256)
         if payload is None:
@@ -148,7 +151,7 @@ class _Kept:
                 code="digest_mismatch",
                 why=f"its bytes have the digest {found}, expected {record.sha256}",
             )
-        return msgspec.json.decode(payload, type=content_type)
+        return payload
 
 
 def _content(kind: InputKind, facts: ProposalFacts, policy: ProposalPolicy) -> object:

@@ -1,7 +1,12 @@
 """The risk model as data: every number that turns measurements into a plan.
 
 `RISK_MODEL_VERSION` names the set. A changed number is a new version string, so that an old proposal
-says under which rules it was made (DR-12). The policy that was used is kept among the proposal's inputs.
+says under which rules it was made (DR-12). The policy that was used is kept among the proposal's inputs,
+and the engine follows it: a rule that an older model did not have is absent in its policy (see
+`policy_of_payload`), so an old proposal can be made again, byte for byte, by today's engine.
+
+- phase1-cautious-v1: levels, sizes, warnings.
+- phase1-cautious-v2: the regime has a memory; each plan is rehearsed over the coin's past.
 """
 
 from decimal import Decimal
@@ -9,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-RISK_MODEL_VERSION = "phase1-cautious-v1"
+RISK_MODEL_VERSION = "phase1-cautious-v2"
 
 
 class VariantName(StrEnum):
@@ -31,6 +36,15 @@ class VariantPolicy(msgspec.Struct, frozen=True, kw_only=True):
     share: Decimal
     """Part of the recommended allocation; above one where the caps leave room."""
     trailing_stop: bool = False
+
+
+class HysteresisPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The regime's memory: what keeps it from changing sides with every bar."""
+
+    leave_threshold: float = 0.15
+    """A bull or bear market ends where the score falls back below it; smaller than the one that begins it."""
+    min_days: int = 5
+    """Closes for which a regime stays, once it began."""
 
 
 class RegimePolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +69,8 @@ class RegimePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the confidence lost when volatility is twice its long-run value."""
     highest_confidence: float = 0.95
     """Rules are never certain."""
+    hysteresis: HysteresisPolicy | None = HysteresisPolicy()
+    """None in risk models without a memory of the regime."""
 
 
 class LiquidityPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +93,26 @@ class ConfidenceWeights(msgspec.Struct, frozen=True, kw_only=True):
     regime: Decimal = Decimal("0.25")
     reward_to_risk: Decimal = Decimal("0.15")
     calm: Decimal = Decimal("0.15")
+
+
+class RehearsalPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How each plan is replayed over the coin's past, and when to doubt the outcome."""
+
+    method: str = "daily-replay-v1"
+    horizon_days: int = 30
+    """Daily bars after which a plan that touched nothing is sold at the close."""
+    warm_up_bars: int = 50
+    """Bars before the first plan: Wilder's average is within three percent of its settled value then."""
+    fee_bps: Decimal = Decimal(10)
+    """Taken from every sale: a spot exchange's ordinary taker fee."""
+    small_sample: int = 30
+    """Fewer independent samples are warned about."""
+    short_history_bars: int = 730
+    """Fewer bars have hardly seen a whole bull and bear market."""
+    rare_regime_pct: Decimal = Decimal(20)
+    """Today's regime on fewer of the rehearsed days is warned about."""
+    most_bins: int = 16
+    """Bins of the distribution of results, at most."""
 
 
 _CAUTIOUS_VARIANTS = (
@@ -168,6 +204,8 @@ class ProposalPolicy(msgspec.Struct, frozen=True, kw_only=True):
     regime: RegimePolicy = RegimePolicy()
     liquidity: LiquidityPolicy = LiquidityPolicy()
     confidence: ConfidenceWeights = ConfidenceWeights()
+    rehearsal: RehearsalPolicy | None = RehearsalPolicy()
+    """None in risk models without a rehearsal."""
 
 
 def policy_for(environment: str) -> ProposalPolicy:
@@ -183,3 +221,23 @@ def policy_for(environment: str) -> ProposalPolicy:
             allowed_strategy_groups=("t1_core",),
         )
     return ProposalPolicy()
+
+
+def policy_of_payload(payload: bytes) -> ProposalPolicy:
+    """Read a kept policy: rules that came after it are absent, not today's defaults.
+
+    Args:
+        payload: Canonical JSON of a policy of this or an older risk model.
+
+    Raises:
+        msgspec.ValidationError: When it is no policy.
+    """
+    policy = msgspec.json.decode(payload, type=ProposalPolicy)
+    given = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    regime = msgspec.json.decode(given.get("regime", b"{}"), type=dict[str, msgspec.Raw])
+    if "hysteresis" not in regime:
+        forgetful = msgspec.structs.replace(policy.regime, hysteresis=None)
+        policy = msgspec.structs.replace(policy, regime=forgetful)
+    if "rehearsal" not in given:
+        policy = msgspec.structs.replace(policy, rehearsal=None)
+    return policy

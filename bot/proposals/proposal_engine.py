@@ -29,6 +29,7 @@ from bot.proposals.preconditions import (
     require_quantity,
 )
 from bot.proposals.regime import RegimeDetector, RuleRegimeDetector
+from bot.proposals.rehearsal import rehearse
 from bot.proposals.sizing import sizing_limits
 from bot.proposals.strategy import choose_strategy, may_recommend
 from bot.proposals.variants import PlanFrame, make_variants
@@ -80,7 +81,8 @@ def make_proposal(
         refused = _refusal(request.asset, facts, policy, language)
         if refused is not None:
             return refused
-        frame = _frame(request, facts, policy, held, language, detector or RuleRegimeDetector(policy.regime))
+        reader = detector or RuleRegimeDetector(policy.regime)
+        frame = _frame(request, facts, policy, held, language, reader)
         variants = make_variants(frame)
         if not any(terms.allowed for terms in variants):
             return _nothing_fits(frame, variants)
@@ -96,7 +98,8 @@ def make_proposal(
             ttl=ttl,
             inputs=inputs,
         )
-        return sealed(assemble(occasion, facts, frame, variants, choice))
+        rehearsal = rehearse(frame, variants, reader.history(frame.measures.daily))
+        return sealed(assemble(occasion, facts, frame, variants, choice, rehearsal))
 
 
 def _refusal(asset: str, facts: ProposalFacts, policy: ProposalPolicy, language: str) -> Abort | None:

@@ -10,9 +10,10 @@ from decimal import Decimal
 import msgspec
 
 from bot.kernel.money import to_decimal
-from bot.proposals.document import Note, StrategyRecommendation
+from bot.proposals.document import StrategyRecommendation
 from bot.proposals.indicators import to_places
 from bot.proposals.measures import Measures
+from bot.proposals.parts import Note
 from bot.proposals.policy import ProposalPolicy
 from bot.proposals.regime import RegimeName
 from bot.proposals.wording import say

@@ -6,11 +6,12 @@ import msgspec
 
 from bot.kernel.market import MarketRules
 from bot.kernel.money import floor_to_step
-from bot.proposals.document import Note, SizingLimits, VariantTerms
+from bot.proposals.document import SizingLimits, VariantTerms
 from bot.proposals.entry import SyntheticEntry
 from bot.proposals.indicators import to_places
 from bot.proposals.levels import PlanLevels, distance_pct, plan_levels, stop_is_far_enough
 from bot.proposals.measures import Measures
+from bot.proposals.parts import Note
 from bot.proposals.policy import ProposalPolicy, VariantName, VariantPolicy
 from bot.proposals.sizing import CENT, Size, size_variant
 from bot.proposals.wording import say

@@ -8,9 +8,10 @@ import numpy as np
 
 from bot.kernel.market import Candle
 from bot.kernel.money import HUNDRED, ZERO, floor_to_step
-from bot.proposals.document import ContextWarnings, Correlation, Note
+from bot.proposals.document import ContextWarnings, Correlation
 from bot.proposals.facts import ProposalFacts, closed_candles
 from bot.proposals.indicators import correlation, to_places
+from bot.proposals.parts import Note
 from bot.proposals.policy import ProposalPolicy
 from bot.proposals.sizing import CENT
 from bot.proposals.strategy import StrategyChoice

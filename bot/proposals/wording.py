@@ -65,6 +65,26 @@ _ENGLISH = {
     # ---- null fields -----------------------------------------------------------------------------
     "no_support": "no swing below the price within {bars} days",
     "no_resistance": "no swing above the price within {bars} days",
+    # ---- rehearsal -------------------------------------------------------------------------------
+    "rehearsal_impossible": (
+        "No rehearsal: {bars} closed daily candles are too few, a plan needs {warm_up} before it and "
+        "{horizon} after."
+    ),
+    "rehearsal_small_sample": (
+        "Small sample: the {samples} days of the {variant} plan overlap and count like {independent} "
+        "independent ones, fewer than {needed}."
+    ),
+    "rehearsal_overlaps": (
+        "The rehearsed days overlap: {samples} of the {variant} plan count like {independent} independent "
+        "ones."
+    ),
+    "rehearsal_short_history": (
+        "Short history: {bars} daily candles have hardly seen a whole bull and bear market ({full})."
+    ),
+    "rehearsal_regime_differs": (
+        "Only {share} % of the rehearsed days had today's {regime} market; the rest tells of other times."
+    ),
+    "rehearsal_gaps": "{days} days are missing between the daily candles; a plan ran across them.",
     # ---- entry price -----------------------------------------------------------------------------
     "entry_current_price": "last price at {venue}",
     "entry_manual": "given by the operator",
@@ -90,6 +110,10 @@ _ENGLISH = {
     "explain_plan": (
         "The recommended plan risks {loss} USDT ({stop_pct} %) for a chance of {target_pct} %, "
         "{rr} times the risk."
+    ),
+    "explain_rehearsal": (
+        "Begun on each of {samples} past days, this plan met its stop {stop} % and its target {target} % of "
+        "the time; the median result was {median} %, the worst {worst} %."
     ),
     "explain_weakest": "Weakest part: {part} ({score} of 1).",
     "part_history": "history",
@@ -150,6 +174,26 @@ _GERMAN = {
     "regime_mismatch": "{group} in einem {regime}-Markt: {compatibility}.",
     "no_support": "kein Wendepunkt unter dem Kurs in {bars} Tagen",
     "no_resistance": "kein Wendepunkt über dem Kurs in {bars} Tagen",
+    "rehearsal_impossible": (
+        "Keine Probe: {bars} geschlossene Tageskerzen sind zu wenige, ein Plan braucht {warm_up} davor und "
+        "{horizon} danach."
+    ),
+    "rehearsal_small_sample": (
+        "Kleine Stichprobe: die {samples} Tage der Variante {variant} überlappen sich und zählen wie "
+        "{independent} unabhängige, weniger als {needed}."
+    ),
+    "rehearsal_overlaps": (
+        "Die geprobten Tage überlappen sich: {samples} der Variante {variant} zählen wie {independent} "
+        "unabhängige."
+    ),
+    "rehearsal_short_history": (
+        "Kurze Historie: {bars} Tageskerzen haben kaum einen ganzen Auf- und Abschwung gesehen ({full})."
+    ),
+    "rehearsal_regime_differs": (
+        "Nur {share} % der geprobten Tage hatten den heutigen {regime}-Markt; der Rest erzählt von anderen "
+        "Zeiten."
+    ),
+    "rehearsal_gaps": "Zwischen den Tageskerzen fehlen {days} Tage; ein Plan lief darüber hinweg.",
     "entry_current_price": "letzter Kurs bei {venue}",
     "entry_manual": "vom Betreiber angegeben",
     "entry_vwap": "volumengewichteter Durchschnitt aus {rows} Stundenkerzen",
@@ -172,6 +216,10 @@ _GERMAN = {
     "explain_plan": (
         "Der empfohlene Plan riskiert {loss} USDT ({stop_pct} %) für eine Aussicht auf {target_pct} %, "
         "das {rr}-Fache des Risikos."
+    ),
+    "explain_rehearsal": (
+        "An jedem von {samples} vergangenen Tagen begonnen, traf dieser Plan zu {stop} % den Stop und zu "
+        "{target} % das Ziel; das mittlere Ergebnis (Median) war {median} %, das schlechteste {worst} %."
     ),
     "explain_weakest": "Schwächster Teil: {part} ({score} von 1).",
     "part_history": "Historie",

@@ -1,16 +1,22 @@
 """The four ways to an entry price, and what each says of its origin."""
 
+import json
+from pathlib import Path
+
+import jsonschema
 import pytest
 
 from bot.kernel.errors import UsageError
 from bot.kernel.market import OwnTrade
 from bot.lifecycle.command_payloads import EntryMethod
-from bot.proposals.document import FeeNotCounted
+from bot.proposals.document import FeeNotCounted, to_document
 from bot.proposals.entry import SyntheticEntry, average_cost, synthetic_entry
 from bot.proposals.facts import ProposalFacts, ProposalRequest, closed_candles
 from bot.proposals.indicators import vwap
 from bot.proposals.policy import ProposalPolicy
-from tests.unit.proposals.proposal_facts import CENT, NOW, D, a_trade, facts
+from tests.unit.proposals.proposal_facts import CENT, NOW, D, a_trade, facts, proposed
+
+SCHEMA = Path(__file__).parents[3] / "schemas" / "risk_proposal.schema.json"
 
 
 def entry(
@@ -106,6 +112,31 @@ def test_a_fee_in_a_third_coin_is_named_and_not_guessed() -> None:
     assert basis is not None
     assert basis.average == D(20)
     assert basis.fees_not_counted == (FeeNotCounted(asset="BNB", amount=D("0.003")),)
+
+
+@pytest.mark.parametrize("coin", ["币安人生", "1000sats", "LD-USDT", "PÉPÉ_2.0", ""])
+def test_a_fee_in_a_coin_with_an_odd_name_ends_in_a_valid_document(coin: str) -> None:
+    request = ProposalRequest(asset="SOL", synthetic_entry_method=EntryMethod.COST_BASIS)
+    told = facts(own_trades=(a_trade(1, "buy", "4", "20", "0.01", coin),))
+    document = to_document(proposed(told, request=request))
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes())).validate(document)
+    named = document["risk_recommendation"]["entry_price_source"]["fees_not_counted"]
+    assert named == [{"asset": coin or "?", "amount": D("0.01")}]
+
+
+def test_a_whole_history_of_trades_gives_the_cost_of_what_is_left() -> None:
+    # 10 at 100 (+1 quote), 10 at 120 less 0.1 of the coin; half of the 19.9 sold; 5 more at 90.
+    trades = (
+        a_trade(1, "buy", "10", "100", "1", "USDT"),
+        a_trade(2, "buy", "10", "120", "0.1", "SOL"),
+        a_trade(3, "sell", "9.95", "150", "1.5", "USDT"),
+        a_trade(4, "buy", "5", "90", "0.001", "BNB"),
+    )
+    basis = average_cost(trades, base="SOL", quote="USDT")
+    assert basis is not None
+    assert basis.quantity == D("14.95")
+    assert basis.average == (D(2201) / 2 + D(450)) / D("14.95")
+    assert basis.fees_not_counted == (FeeNotCounted(asset="BNB", amount=D("0.001")),)
 
 
 def test_cost_basis_names_its_trades_and_the_deposits_without_a_price() -> None:

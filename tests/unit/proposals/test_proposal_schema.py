@@ -16,8 +16,10 @@ from bot.kernel.canonical import readable_bytes
 from bot.lifecycle.command_payloads import EntryMethod
 from bot.proposals import document as tree
 from bot.proposals.inputs import InputKind, InputRecord
+from bot.proposals.parts import Note
 from bot.proposals.policy import VariantName
 from bot.proposals.regime import RegimeName
+from bot.proposals.rehearsal_document import Rehearsal, RehearsalOfVariant, ResultBin
 from bot.proposals.sizing import LimitedBy
 from bot.proposals.wording import LANGUAGES
 from tests.unit.proposals.proposal_facts import a_trade, facts, proposed, wallet_of
@@ -46,7 +48,7 @@ def part(path: str) -> dict[str, Any]:
 
 PARTS: list[tuple[type[msgspec.Struct], str]] = [
     (tree.Proposal, ""),
-    (tree.Note, "note"),
+    (Note, "note"),
     (tree.RequestRecord, "request"),
     (tree.WalletRecord, "wallet"),
     (tree.RegimeBasis, "regime_basis"),
@@ -62,6 +64,9 @@ PARTS: list[tuple[type[msgspec.Struct], str]] = [
     (tree.ContextWarnings, "context_warnings"),
     (tree.ConfidencePart, "confidence.properties.parts.items"),
     (tree.Confidence, "confidence"),
+    (Rehearsal, "rehearsal"),
+    (RehearsalOfVariant, "rehearsal_of_variant"),
+    (ResultBin, "rehearsal_of_variant.properties.distribution.items"),
     (InputRecord, "input"),
 ]
 

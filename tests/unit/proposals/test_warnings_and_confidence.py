@@ -1,6 +1,7 @@
 """Warnings are measured, the strategy stays on its list, the confidence is the sum of its parts."""
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -48,6 +49,9 @@ class AlwaysBull:
             drawdown_pct=zero,
             volatility_ratio=zero,
         )
+
+    def history(self, daily: Sequence[object]) -> tuple[RegimeName | None, ...]:
+        return tuple(RegimeName.BULL for _ in daily)
 
 
 # ---- correlation, concentration, book ----------------------------------------------------------------

@@ -1,0 +1,89 @@
+"""From replayed plans to the figures that a person reads.
+
+Each result is rounded once, to a hundredth of a percent; every figure is exact arithmetic from there on, so
+that nobody's floating point decides about a digest.
+"""
+
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.kernel.money import HUNDRED
+from bot.proposals.indicators import to_places
+from bot.proposals.policy import VariantName
+from bot.proposals.rehearsal_document import RehearsalOfVariant, ResultBin
+from bot.proposals.rehearsal_replay import NEITHER, STOP, TARGET, Outcomes, independent_samples
+
+_HUNDREDTHS = 10_000.0
+_WIDTHS = (25, 50, 100, 200, 250, 500, 1_000, 2_000, 2_500, 5_000, 10_000)
+"""Widths of a bin, in hundredths of a percent, that a person can read off."""
+
+Hundredths = npt.NDArray[np.int64]
+
+
+def summary(variant: VariantName, outcomes: Outcomes, *, most_bins: int) -> RehearsalOfVariant | None:
+    """Return the figures of one variant, or None without a single sample."""
+    count = len(outcomes.rows)
+    if count == 0:
+        return None
+    results = np.sort(np.rint(outcomes.result * _HUNDREDTHS).astype(np.int64))
+    hits = {end: int((outcomes.ends == end).sum()) for end in (STOP, TARGET, NEITHER)}
+    return RehearsalOfVariant(
+        variant=variant,
+        sample_size=count,
+        # A hair above the sum's own rounding, so that whole numbers stay whole.
+        independent_samples=max(1, int(independent_samples(outcomes) + 1e-6)),
+        stop_hits=hits[STOP],
+        target_hits=hits[TARGET],
+        neither=hits[NEITHER],
+        stop_hit_pct=_share(hits[STOP], count),
+        target_hit_pct=_share(hits[TARGET], count),
+        neither_pct=_share(hits[NEITHER], count),
+        stop_gaps=int(outcomes.gaps.sum()),
+        refused_exits=int(outcomes.refused.sum()),
+        median_result_pct=to_places(_median(results) / HUNDRED, 2),
+        mean_result_pct=to_places(Decimal(int(results.sum())) / count / HUNDRED, 2),
+        worst_result_pct=to_places(Decimal(int(results[0])) / HUNDRED, 2),
+        best_result_pct=to_places(Decimal(int(results[-1])) / HUNDRED, 2),
+        losing_pct=_share(int((results < 0).sum()), count),
+        median_days_held=to_places(_median(np.sort(outcomes.days)), 1),
+        distribution=distribution(results, most_bins=most_bins),
+    )
+
+
+def distribution(results: Hundredths, *, most_bins: int) -> tuple[ResultBin, ...]:
+    """Return the results in bins of the finest readable width that needs at most so many bins.
+
+    Edges are multiples of the width, so that zero is always an edge: gains and losses never share a bin.
+
+    Args:
+        results: Ascending, in hundredths of a percent.
+        most_bins: More than one; wide results get wide bins, never more of them.
+    """
+    low, high = int(results[0]), int(results[-1])
+    width = next((one for one in _WIDTHS if high // one - low // one < most_bins), 0)
+    while width == 0 or high // width - low // width >= most_bins:
+        width = max(_WIDTHS[-1], width * 2)
+    first, bins = low // width, high // width - low // width + 1
+    counts = np.bincount(results // width - first, minlength=bins)
+    return tuple(
+        ResultBin(
+            from_pct=to_places(Decimal((first + number) * width) / HUNDRED, 2),
+            to_pct=to_places(Decimal((first + number + 1) * width) / HUNDRED, 2),
+            count=int(counts[number]),
+        )
+        for number in range(bins)
+    )
+
+
+def _share(part: int, whole: int) -> Decimal:
+    return to_places(Decimal(part) / whole * HUNDRED, 1)
+
+
+def _median(ascending: npt.NDArray[np.int64]) -> Decimal:
+    """Return the exact median of whole numbers."""
+    middle = len(ascending) // 2
+    if len(ascending) % 2:
+        return Decimal(int(ascending[middle]))
+    return Decimal(int(ascending[middle - 1]) + int(ascending[middle])) / 2
