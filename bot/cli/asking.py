@@ -1,36 +1,35 @@
 """Sending a command from the command line, and telling what became of it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.app.operations import Answer, dry_run, send
-from bot.app.wiring import App
+from bot.app.operations import Answer, dry_run, send, worker_is_alive
+from bot.app.views import did_you_mean
 from bot.cli.screen import Screen, invocation
-from bot.kernel.errors import BotError
+from bot.cli.sending import Sending
+from bot.cli.steps import Steps
+from bot.kernel.errors import BotError, UsageError
 from bot.kernel.exit_codes import ExitCode
 from bot.kernel.ids import ALL_ASSETS
 from bot.kernel.reasons import reason_for
 from bot.lifecycle.command_payloads import Payload
-from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
+from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandState, CommandType
+from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE
 from bot.storage.reports import Alarm
 
+if TYPE_CHECKING:
+    from bot.app.wiring import App
 
-def sending_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--no-wait`, `--dry-run` and `--key`."""
-    for option in (
-        click.option("--no-wait", is_flag=True, help="Only enqueue; print the command's id."),
-        click.option("--dry-run", is_flag=True, help="Run the same rules and change nothing."),
-        click.option("--key", help="Idempotency key: the same key again gives the same answer."),
-    ):
-        function = option(function)
-    return function
+_AT_ONCE = Sending()
 
 
-def app() -> App:
+def app() -> "App":
     """Return the home of this call with all that works on it."""
-    made = App(invocation().home, on_alarm=tell_alarm)
+    from bot.app.wiring import App  # a call for help or for a completion does not pay for it
+
+    made = App(invocation().home, clock=invocation().clock, on_alarm=tell_alarm)
     click.get_current_context().call_on_close(made.close)
     return made
 
@@ -43,33 +42,76 @@ def tell_alarm(alarm: Alarm) -> None:
 
 def ask(
     screen: Screen,
-    home: App,
+    home: "App",
     command_type: CommandType,
     asset: str,
     payload: Payload | Mapping[str, Any],
     *,
-    no_wait: bool = False,
-    only_try: bool = False,
-    key: str | None = None,
+    sending: Sending = _AT_ONCE,
     apply_here: bool = False,
     then: str = "",
 ) -> int:
     """Send one command, print its outcome, and return the exit code."""
-    if only_try:
+    if sending.dry_run:
         return _tell_dry_run(screen, home, command_type, asset, dry_run(home, command_type, asset, payload))
+    with Steps(screen) as steps:
+        answer = put(steps, home, command_type, asset, payload, sending=sending, apply_here=apply_here)
+    return tell(screen, home, answer, no_wait=not sending.wait, then=then)
+
+
+def put(
+    steps: Steps,
+    home: "App",
+    command_type: CommandType,
+    asset: str,
+    payload: Payload | Mapping[str, Any],
+    *,
+    sending: Sending,
+    apply_here: bool = False,
+) -> Answer:
+    """Send one command as one step and return what became of it so far."""
+
+    def waiting(row: CommandRow) -> None:
+        steps.unsure_of(
+            f"{command_type} is on the bus as {row.uid}; whether it was applied is not known.",
+            f"bot commands show {row.uid[:8]}",
+        )
+        if worker_is_alive(home):
+            steps.say(f"{_about(asset)}waiting for the outcome of {command_type} ({row.uid[:8]})")
+
     answer = send(
         home,
         command_type,
         asset,
         payload,
-        wait_s=0 if no_wait else home.settings.seconds("cli.wait_s"),
-        apply_here=apply_here and not no_wait,
-        idempotency_key=key,
+        wait_s=home.settings.seconds("cli.wait_s") if sending.wait else 0,
+        apply_here=apply_here and sending.wait,
+        idempotency_key=sending.key,
+        on_wait=waiting,
     )
-    return tell(screen, home, answer, no_wait=no_wait, then=then)
+    steps.quiet()
+    return answer
 
 
-def tell(screen: Screen, home: App, answer: Answer, *, no_wait: bool = False, then: str = "") -> int:
+def named_asset(home: "App", word: str) -> str:
+    """Return the coin that was typed, in capitals; a slip is told before anything is sent.
+
+    Raises:
+        UsageError: `unknown_asset`: nobody knows it, but one much like it.
+    """
+    asset = word.upper()
+    try:
+        managed = home.store.read(MANAGED_STATE).content.managed_assets
+        known = {*managed, *home.store.read(BASELINE_HOLDINGS).content.assets}
+    except BotError:
+        return asset  # what cannot be read is mended, or told, by the command itself
+    hint = "" if asset in known else did_you_mean(asset, known)
+    if hint:
+        raise UsageError(f"There is no holding {asset}.", code="unknown_asset", why=hint)
+    return asset
+
+
+def tell(screen: Screen, home: "App", answer: Answer, *, no_wait: bool = False, then: str = "") -> int:
     """Print what became of a command and return the exit code."""
     code = exit_code_of(answer, no_wait=no_wait)
     if screen.as_json:
@@ -138,7 +180,7 @@ def _tell_queued(screen: Screen, answer: Answer, *, no_wait: bool) -> None:
 
 
 def _tell_dry_run(
-    screen: Screen, home: App, command_type: CommandType, asset: str, outcome: CommandOutcome
+    screen: Screen, home: "App", command_type: CommandType, asset: str, outcome: CommandOutcome
 ) -> int:
     if screen.as_json:
         screen.document("bot-dry-run-1", {"type": command_type, "asset": asset, "outcome": outcome}, home)
@@ -162,4 +204,8 @@ def _about(asset: str) -> str:
 def _step(command_type: CommandType, outcome: CommandOutcome) -> str:
     """Return state before -> after; for what is no step of a coin, the command that was applied."""
     detail = outcome.detail
-    return f"{detail['from']} -> {detail['to']}" if "from" in detail else f"{command_type} applied"
+    if "from" not in detail:
+        return f"{command_type} applied"
+    if detail["from"] == detail["to"]:
+        return f"{command_type} applied, stays {detail['to']}"
+    return f"{detail['from']} -> {detail['to']}"

@@ -64,6 +64,21 @@ def box() -> None:
 )
 @click.option("--timeframe", default="1h", show_default=True, help="Timeframe of the replayed files.")
 @click.option(
+    "--extra-coins",
+    type=click.IntRange(0, 999),
+    default=0,
+    show_default=True,
+    help="How many made-up coins (C001 …) trade besides.",
+)
+@click.option(
+    "--real-limits", is_flag=True, help="Refuse too many requests, orders or sockets as the real one does."
+)
+@click.option(
+    "--script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file of control calls that happen as market time passes.",
+)
+@click.option(
     "--state-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keeps the exchange over restarts; in a home by default.",
@@ -72,6 +87,7 @@ def box() -> None:
 @json_option
 def serve(
     screen: Screen,
+    *,
     port: int,
     seed: int,
     speed: float,
@@ -79,6 +95,9 @@ def serve(
     start: str | None,
     replay: Path | None,
     timeframe: str,
+    extra_coins: int,
+    real_limits: bool,
+    script: Path | None,
     state_file: Path | None,
     stop_with_parent: int | None,
 ) -> None:
@@ -93,7 +112,8 @@ def serve(
         if home.run.is_dir():
             screen.line(f"Commands of the home {home.root} find it by themselves. Stop it with Ctrl-C.")
         else:
-            screen.line(f"key {address.api_key}, secret {address.secret}, control {address.control_url}")
+            screen.line(f"Streams: {address.ws_url}, operator's port: {address.control_url}")
+            screen.line(f"key {address.api_key}, secret {address.secret}, token {address.control_token}")
 
     options: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "replay_timeframe": timeframe}
     if wallet is not None:
@@ -102,7 +122,18 @@ def serve(
         options["start"] = _moment(start)
     if replay is not None:
         options["replay_folder"] = str(replay)
-    serve_box(home, options, state_file=state_file, announce=announce, stop_with_parent=stop_with_parent)
+    if extra_coins:
+        options["extra_coins"] = extra_coins
+    if script is not None:
+        options["script_file"] = str(script)
+    serve_box(
+        home,
+        options,
+        state_file=state_file,
+        announce=announce,
+        stop_with_parent=stop_with_parent,
+        has_real_limits=real_limits,
+    )
 
 
 def _moment(value: str) -> Any:

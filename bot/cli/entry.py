@@ -1,5 +1,6 @@
 """The top of the command line: global options, exit codes, errors in four lines."""
 
+import datetime as dt
 import sys
 import traceback
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 from bot import __version__
 from bot.app.environment import default_home, wants_debug
 from bot.cli.lazy import LazyGroup
+from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError
 from bot.kernel.exit_codes import ExitCode
 from bot.kernel.reasons import reason_for
@@ -21,11 +23,16 @@ _COMMANDS = {
     "holdings": ("bot.cli.holdings:holdings", "Your coins and where each of them stands."),
     "propose": ("bot.cli.propose:propose", "Ask for a risk proposal for coins you own."),
     "proposals": ("bot.cli.proposals:proposals", "Read proposals."),
+    "suggestions": ("bot.cli.suggestions:suggestions", "Frozen coins that may be worth a proposal."),
     "approve": ("bot.cli.decisions:approve", "Hand a coin over by approving one variant."),
     "reject": ("bot.cli.decisions:reject", "Decline a proposal."),
     "pause": ("bot.cli.lifecycle:pause", "No new trade; exits on or off."),
     "resume": ("bot.cli.lifecycle:resume", "Trade again after a pause."),
     "release": ("bot.cli.lifecycle:release", "Take a coin back; never sells."),
+    "override": ("bot.cli.override:override", "Change a coin's stop, target or allocation by hand."),
+    "exit": ("bot.cli.exit:exit_now", "Sell a coin's managed quantity at market."),
+    "drift": ("bot.cli.drift:drift", "Record, wallet and difference of each managed coin."),
+    "explain": ("bot.cli.explain:explain", "Why it stands there, and what comes next."),
     "baseline": ("bot.cli.baseline:baseline", "What you held when the bot came."),
     "run": ("bot.cli.work:run", "Trading loop, command worker and engine in one process."),
     "worker": ("bot.cli.work:worker", "The same without trading."),
@@ -34,16 +41,28 @@ _COMMANDS = {
     "state": ("bot.cli.state:state", "Look after the state files."),
     "db": ("bot.cli.db:db", "Look after the commands database."),
     "settings": ("bot.cli.settings:settings", "Settings with their origin."),
+    "users": ("bot.cli.users:users", "Who may act here, and from which account."),
     "box": ("bot.cli.box:box", "The exchange in a box."),
+    "completion": ("bot.cli.completion:completion", "Teach a shell to complete commands, coins and ids."),
 }
+
+
+_LISTED_AT = 13
+"""Where the words of an error's lines begin."""
 
 
 class Invocation:
     """What the global options say; one per call of the program."""
 
-    def __init__(self, home: Path | None, *, debug: bool) -> None:
+    def __init__(
+        self, home: Path | None, *, debug: bool, zone: dt.tzinfo | None = None, clock: Clock | None = None
+    ) -> None:
         self._home = home
+        self.clock = clock
+        """Where this call's time comes from; None is the machine's clock."""
         self.debug = debug
+        self.zone = zone
+        """Local time is told in this zone too; None tells UTC only."""
 
     @property
     def home(self) -> Path:
@@ -63,24 +82,25 @@ class Invocation:
     "--home", type=click.Path(path_type=Path, file_okay=False), help="The home's folder [BOT_HOME]."
 )
 @click.option("--debug", is_flag=True, help="Show a traceback with an unexpected error.")
+@click.option("--tz", metavar="ZONE", help="Tell local time too: Europe/Berlin, or local.")
 @click.version_option(__version__, prog_name="bot")
 @click.pass_context
-def root(ctx: click.Context, home: Path | None, debug: bool) -> None:  # noqa: FBT001 - click passes flags so
+def root(ctx: click.Context, home: Path | None, debug: bool, tz: str | None) -> None:  # noqa: FBT001 - click passes flags so
     """Hand single coins you already own to a spot bot, one explicit approval at a time.
 
     The bot advises, the operator decides: it analyses a coin, writes a proposal, waits for you to
     approve those exact bytes, and only then tracks and trades it, never more than was handed over.
     """
-    ctx.obj = Invocation(home, debug=debug or wants_debug())
+    ctx.obj = Invocation(home, debug=debug or wants_debug(), zone=_zone(tz) if tz else None, clock=ctx.obj)
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], *, clock: Clock | None = None) -> int:
     """Run one command and return its exit code; every error is four lines on stderr."""
     as_json = "--json" in arguments
     debug = "--debug" in arguments or wants_debug()
     home = _home_of(arguments)
     try:
-        result = root.main(args=arguments, prog_name="bot", standalone_mode=False)
+        result = root.main(args=arguments, prog_name="bot", standalone_mode=False, obj=clock)
     except click.exceptions.Exit as error:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -94,6 +114,15 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         return _tell(_known(error), as_json=as_json, home=home)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _zone(name: str) -> dt.tzinfo:
+    from bot.cli.moments import zone_named  # only a call that asks for local time pays for it
+
+    try:
+        return zone_named(name)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--tz") from error
 
 
 def _known(error: Exception) -> BotError:
@@ -113,13 +142,14 @@ def _known(error: Exception) -> BotError:
 
 
 def error_lines(error: BotError) -> tuple[str, ...]:
-    """Return an error's four lines."""
-    return (
+    """Return an error's four lines; what a line lists stands below it, indented as it is."""
+    lines = (
         f"Error: {error.what} [{error.code}]",
         f"  why:       {error.why}",
         f"  unchanged: {error.unchanged}",
         f"  to do:     {error.fix}",
     )
+    return tuple(line.replace("\n", "\n" + " " * _LISTED_AT) for line in lines)
 
 
 def _home_of(arguments: list[str]) -> Path | None:

@@ -1,25 +1,29 @@
 """`bot holdings ls|show`."""
 
+from decimal import Decimal
+
 import click
 
 from bot.app.views import HoldingLine
 from bot.app.views import holding as holding_view
 from bot.app.views import holdings as holdings_view
+from bot.cli.completing import complete_assets
 from bot.cli.help import Group
 from bot.cli.home import row
 from bot.cli.screen import Column, Screen, context, json_option
-from bot.kernel.clock import iso_z
-from bot.lifecycle.documents import ManagedAsset
+from bot.cli.screen import show as show_value
+from bot.kernel.money import text
+from bot.lifecycle.documents import Exits, HistoryEntry, ManagedAsset
 
 _COLUMNS = (
-    Column("asset"),
-    Column("state"),
+    Column("asset", leads=True),
+    Column("state", leads=True),
     Column("exits"),
     Column("approved", number=True),
     Column("position", number=True),
     Column("stop", number=True),
     Column("target", number=True),
-    Column("at capture", number=True),
+    Column("captured", number=True),
     Column("note"),
 )
 
@@ -46,7 +50,7 @@ def ls(screen: Screen) -> None:
 
 
 @holdings.command("show", epilog="Examples: bot holdings show SOL · bot holdings show SOL --json")
-@click.argument("asset")
+@click.argument("asset", shell_complete=complete_assets)
 @json_option
 def show(screen: Screen, asset: str) -> None:
     """Show one coin: what was agreed, what is live, how it got here."""
@@ -65,7 +69,7 @@ def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> Non
         "state": line.state,
         "why": line.reason,
         "policy": line.policy,
-        "at capture": line.baseline_quantity,
+        "captured": line.baseline_quantity,
     }
     if entry is not None and entry.variant is not None:
         agreed |= {
@@ -75,18 +79,38 @@ def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> Non
             "exits": entry.exits,
             "entry": line.entry_price,
             "reference": entry.reference_price,
-            "stop": line.stop_loss,
-            "target": line.take_profit,
+            "stop": _by_hand(line.stop_loss, entry.stop_loss),
+            "target": _by_hand(line.take_profit, entry.take_profit),
             "position": line.position_quantity,
-            "promoted": entry.promoted_at,
+            "promoted": screen.when(entry.promoted_at) if entry.promoted_at is not None else None,
             "by": entry.promoted_by_user_id,
         }
     screen.pairs(agreed)
     if line.unprotected:
-        screen.line("! NOT PROTECTED: no loop watches its exits (bot run)", style="bold")
+        screen.line(f"! {unprotected_words(line)}", style="bold")
     if line.order_in_flight:
         screen.line(f"! an exit order is in flight: {line.order_in_flight}", style="bold")
     if entry is not None and entry.history:
         screen.line()
         for step in entry.history:
-            screen.line(f"{iso_z(step.ts)}  {step.from_state} -> {step.to_state}  by {step.actor}")
+            print_step(screen, step)
+
+
+def unprotected_words(line: HoldingLine) -> str:
+    """Return why nobody sells a coin at its stop, with what helps."""
+    if line.exits == Exits.OFF:
+        return f"NOT PROTECTED: its exits are off (bot explain {line.asset})"
+    return "NOT PROTECTED: no loop watches its exits (bot run)"
+
+
+def print_step(screen: Screen, step: HistoryEntry) -> None:
+    """Print one step of a coin's history."""
+    at = screen.when(step.ts)
+    screen.line(f"{at}  {step.from_state} -> {step.to_state}  by {step.actor}", hanging=len(at) + 2)
+
+
+def _by_hand(live: Decimal | None, approved: Decimal | None) -> str | None:
+    """Return the level that counts, with the approved one where a person set another (C1)."""
+    if live is None:
+        return None
+    return text(live) if live == approved else f"{text(live)} (by hand; approved {show_value(approved)})"

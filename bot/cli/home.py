@@ -4,16 +4,18 @@ import click
 
 from bot.app.core import HomeContext
 from bot.app.new_home import initialise_home
+from bot.app.proposal_progress import engine_words
 from bot.app.views import STALE_LOOP_S, HoldingLine, StatusView
 from bot.app.views import status as status_view
+from bot.cli.ages import aged
 from bot.cli.help import Command
 from bot.cli.screen import Column, Screen, context, invocation, json_option
-from bot.kernel.clock import iso_z
-from bot.lifecycle.states import AssetState
+from bot.lifecycle.states import MEANING, AssetState
+from bot.observability.queue_words import queue_words
 
 _HOLDINGS = (
-    Column("asset"),
-    Column("state"),
+    Column("asset", leads=True),
+    Column("state", leads=True),
     Column("exits"),
     Column("approved", number=True),
     Column("position", number=True),
@@ -63,16 +65,19 @@ def _print(screen: Screen, home: HomeContext, view: StatusView) -> None:
     who = f"{view.you} ({view.role})" if view.you else "no user of this home, looking on"
     screen.line(f"{counts}; state serial {view.serial}; you are {who}")
     if view.worker is not None and view.worker["loop_age_s"] is not None:
-        age = view.worker["loop_age_s"]
-        screen.line(f"last cycle of the loop {age:.0f} s ago{' STALE' if age > STALE_LOOP_S else ''}")
+        screen.line(f"last cycle of the loop {aged(view.worker['loop_age_s'], STALE_LOOP_S)}")
+    if view.worker is not None and view.worker["queue"] is not None:
+        screen.line(f"commands: {queue_words(view.worker['queue'])}")
     screen.line()
     screen.table(_HOLDINGS, [row(line) for line in view.holdings], empty="Everything is frozen.")
     if view.waiting:
         screen.line()
     for item in view.waiting:
-        words = f"waits for your decision until {iso_z(item['expires_at'])}"
+        words = f"waits for your decision until {screen.when(item['expires_at'])}"
+        if (over_s := (home.clock.now() - item["expires_at"]).total_seconds()) > 0:
+            words = f"ran out {aged(over_s, 0)}; bot worker --once takes it away"
         if item["state"] == AssetState.PROPOSAL_PENDING:
-            words = "is being made"
+            words = f"is being made{engine_words(item.get('engine'))}"
         screen.line(f"{item['asset']}: a proposal {words} (bot proposals show {item['asset']})")
     for warning in _warnings(view):
         screen.line(f"! {warning}", style="bold")
@@ -80,7 +85,8 @@ def _print(screen: Screen, home: HomeContext, view: StatusView) -> None:
 
 def row(line: HoldingLine) -> list[object]:
     """Return a holding as table cells."""
-    note = "NOT PROTECTED" if line.unprotected else (line.reason or "")
+    told = "" if line.reason == MEANING[AssetState.FROZEN] else line.reason or ""  # the state says it already
+    note = "NOT PROTECTED" if line.unprotected else told
     if line.order_in_flight:
         note = f"exit order {line.order_in_flight} in flight"
     return [
@@ -99,6 +105,8 @@ def _warnings(view: StatusView) -> list[str]:
     warnings = []
     if not view.baseline_applied:
         warnings.append("no baseline is applied: bot baseline capture, then bot baseline apply")
+    late = view.worker["late"] if view.worker is not None else ()
+    warnings += [f"the {name} thread of the bot hangs: look at its output, then restart it" for name in late]
     bare = [line.asset for line in view.holdings if line.unprotected]
     if bare:
         warnings.append(f"nobody watches the exits of {', '.join(bare)}: bot run (or resume what is paused)")

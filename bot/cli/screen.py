@@ -1,12 +1,13 @@
 """How everything is printed: a header, tables that never cut a number, JSON documents.
 
-With a terminal: a table without frames whose last column may wrap, or one block per row where the
+With a terminal: a table without frames whose last column may wrap, or a few lines per row where the
 terminal is too narrow even for that. Without one: plain lines, no boxes, no width. `NO_COLOR`: no
-escape codes at all.
+escape codes at all. Words wrap at words, with a hanging indent; numbers are never cut.
 """
 
 import datetime as dt
 import functools
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.app.core import HomeContext
-from bot.app.environment import wants_no_colour
+from bot.app.environment import shown_path, wants_no_colour
 from bot.app.views import worker_view
+from bot.cli.ages import aged
 from bot.cli.entry import Invocation
 from bot.kernel.canonical import canonical_bytes, readable_bytes
 from bot.kernel.clock import iso_z
@@ -35,7 +37,10 @@ _NOTHING = "-"
 _UNLIMITED = 10_000
 """Width of what no terminal shows: nothing is wrapped or cut."""
 _GAP = "  "
-_NARROWEST_WRAP = 24
+_BETWEEN = " · "
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_UNIT = re.compile(r"(?<=\d) ((?:%|bps|ATR|USDT|[A-Z]{2,6}|s|min|h|d)\b|%)")
+_NARROWEST_WRAP = 18
 """A last column of words is wrapped down to this width; below it rows become blocks."""
 _WORDS = {
     "sandbox": "SANDBOX (exchange in a box, no real money)",
@@ -45,17 +50,20 @@ _WORDS = {
 
 
 class Column(NamedTuple):
-    """One column: its title and whether it holds numbers."""
+    """One column: its title, whether it holds numbers, whether it names the row."""
 
     title: str
     number: bool = False
+    leads: bool = False
+    """Stands on the first line, without its title, where a row takes several lines."""
 
 
 class Screen:
     """Prints for one call of the program."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, zone: dt.tzinfo | None = None) -> None:
         self.as_json = as_json
+        self.zone = zone
         plain = wants_no_colour()
         self.out = _console(sys.stdout, plain=plain)
         self.talk_console = _console(sys.stderr, plain=plain)
@@ -73,19 +81,25 @@ class Screen:
         environment = str(context.settings["environment"])
         parts = (
             _WORDS.get(environment, environment),
-            str(context.home.root),
+            shown_path(context.home.root),
             worker_words(worker_view(read_heartbeat(context.home), now)),
-            f"{now:%Y-%m-%d %H:%M:%S}Z",
+            f"{now:%Y-%m-%d %H:%M:%S}Z" + local_words(now, self.zone),
         )
-        self.line(" | ".join(parts), style="dim")
+        for words in packed(parts, self.out.width, between=" | "):
+            self.line(words, style="dim")
 
-    def line(self, words: str = "", *, style: str = "") -> None:
-        """Print one line of the screen; long ones wrap by words on a terminal."""
-        self.out.print(Text(words, style=style), soft_wrap=not self.is_terminal)
+    def when(self, moment: dt.datetime) -> str:
+        """Return a time to the second for people: UTC, with the local time of `--tz` behind it."""
+        return iso_z(moment.replace(microsecond=0)) + local_words(moment, self.zone)
+
+    def line(self, words: str = "", *, style: str = "", hanging: int | None = None) -> None:
+        """Print one line of the screen; long ones wrap by words on a terminal, `hanging` columns in."""
+        _print_wrapped(self.out, words, style, None if hanging is None else " " * hanging)
 
     def talk(self, words: str) -> None:
         """Say something beside the data, on standard error."""
-        self.talk_console.print(Text(words), soft_wrap=True)
+        for line in words.split("\n"):
+            _print_wrapped(self.talk_console, line, "")
 
     def table(
         self, columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str = "nothing"
@@ -94,7 +108,7 @@ class Screen:
         if not rows:
             self.line(empty)
             return
-        cells = [[show(value) for value in row] for row in rows]
+        cells = [[self._shown(value) for value in row] for row in rows]
         widths = [max(len(column.title), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
         excess = sum(widths) + len(_GAP) * (len(columns) - 1) - self.out.width
         if self.is_terminal and excess > 0:
@@ -110,12 +124,17 @@ class Screen:
             for more in rest:
                 self._print_line(_laid_out([*[""] * (len(row) - 1), more], columns, widths))
 
+    def row(self, cells: Sequence[Any]) -> None:
+        """Print one row of a list that grows; what does not apply is left out."""
+        self.line(_GAP.join(shown for cell in cells if (shown := self._shown(cell)) not in {"", _NOTHING}))
+
     def pairs(self, pairs: Mapping[str, Any]) -> None:
         """Print names with their values, one a line; without a value none."""
         width = max((len(name) for name in pairs), default=0)
         for name, value in pairs.items():
             if value is not None and value != "":
-                self.line(f"{name:<{width}}{_GAP}{show(value)}")
+                hanging = " " * (width + len(_GAP))
+                _print_wrapped(self.out, f"{name:<{width}}{_GAP}{self._shown(value)}", "", hanging)
 
     def document(
         self,
@@ -140,13 +159,22 @@ class Screen:
         sys.stdout.flush()
 
     def _blocks(self, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
-        width = max(len(column.title) for column in columns)
-        for index, row in enumerate(cells):
-            if index:
+        """Print each row as a heading with what names it, and its other cells by title below."""
+        heads = {index for index, column in enumerate(columns) if column.leads} or {0}
+        for number, row in enumerate(cells):
+            if number:
                 self.line()
-            for column, cell in zip(columns, row, strict=True):
-                if cell not in {"", _NOTHING}:
-                    self.line(f"{column.title:<{width}}{_GAP}{cell}")
+            self.line(_GAP.join(row[index] for index in sorted(heads)), style="bold")
+            told = [
+                f"{column.title} {cell}"
+                for index, (column, cell) in enumerate(zip(columns, row, strict=True))
+                if index not in heads and cell not in {"", _NOTHING}
+            ]
+            for words in packed(told, self.out.width - len(_GAP), between=_BETWEEN):
+                self.line(f"{_GAP}{words}")
+
+    def _shown(self, value: Any) -> str:
+        return self.when(value) if isinstance(value, dt.datetime) else show(value)
 
     def _print_line(self, words: str, *, style: str = "") -> None:
         self.out.print(Text(words, style=style), soft_wrap=True)
@@ -159,7 +187,7 @@ def json_option(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         as_json = bool(kwargs.pop("as_json"))
-        return function(Screen(as_json=as_json), *args, **kwargs)  # type: ignore[arg-type]  # the screen is added here
+        return function(Screen(as_json=as_json, zone=invocation().zone), *args, **kwargs)  # type: ignore[arg-type]  # the screen is added here
 
     return wrapped
 
@@ -172,16 +200,30 @@ def invocation() -> Invocation:
 
 def context() -> HomeContext:
     """Return the home of this call: settings and state, nothing heavy."""
-    return HomeContext(invocation().home)
+    return HomeContext(invocation().home, clock=invocation().clock)
 
 
 def worker_words(worker: Mapping[str, Any] | None) -> str:
     """Return who works in this home, with STALE where its signs of life are old."""
     if worker is None:
         return "no worker running"
-    age = worker["age_s"]
-    stale = " STALE" if age > STALE_HEARTBEAT_S else ""
-    return f"{worker['what']} {worker['pid']}, heartbeat {age:.0f} s ago{stale}"
+    return f"{worker['what']} {worker['pid']}, heartbeat {aged(worker['age_s'], STALE_HEARTBEAT_S)}"
+
+
+def local_words(moment: dt.datetime, zone: dt.tzinfo | None) -> str:
+    """Return the local time in brackets, or nothing where no zone was asked for."""
+    return f" ({moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z})" if zone is not None else ""
+
+
+def packed(parts: Sequence[str], width: int, *, between: str) -> list[str]:
+    """Return the parts on as few lines as fit; a part stays whole, so no number is cut."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(between) + len(part) <= width:
+            lines[-1] += between + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def show(value: Any) -> str:
@@ -195,6 +237,20 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _print_wrapped(console: Console, words: str, style: str, hanging: str | None = None) -> None:
+    """Print a line; on a terminal what is too long goes on below it, indented a little further."""
+    lines = [words]
+    if console.is_terminal and len(words) > console.width:
+        indent = words[: len(words) - len(words.lstrip())]
+        below = f"{indent}{_GAP}" if hanging is None else hanging
+        together = _UNIT.sub(f"{_NO_BREAK}\\1", words)  # a number is not parted from its unit
+        lines = textwrap.wrap(
+            together, console.width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+        )
+    for line in lines:
+        console.print(Text(line.replace(_NO_BREAK, " "), style=style), soft_wrap=True)
 
 
 def _laid_out(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:

@@ -1,39 +1,38 @@
 """`bot state restore` and `bot state adopt`: bring a kept version, or a hand edit, back by a command."""
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.app.state_tools import Comparison, adopt_preview, restore_preview
-from bot.app.wiring import App
-from bot.cli.asking import app, ask, sending_options
+from bot.cli.asking import app, ask
+from bot.cli.confirming import DIGEST_SHOWN, confirmed
 from bot.cli.help import Command
 from bot.cli.screen import Column, Screen, json_option
+from bot.cli.sending import Sending, sends
 from bot.kernel.canonical import readable_bytes
-from bot.kernel.errors import RefusedError, UsageError
 from bot.kernel.ids import ALL_ASSETS
 from bot.lifecycle.command_payloads import AdoptManagedState, Payload, RestoreManagedState
 from bot.lifecycle.commands import CommandType
 from bot.storage.private_files import digest_of
 
+if TYPE_CHECKING:
+    from bot.app.wiring import App
+
 _DIFFERENCE = (Column("place"), Column("before"), Column("after"))
-_DIGEST_SHOWN = 8
 
 
 @click.command(cls=Command, epilog="Examples: bot state restore 12 --dry-run · bot state restore 12")
 @click.argument("serial", type=click.IntRange(min=1))
 @click.option("--confirm", help="restore:SERIAL, to the letter; asked for on a terminal.")
-@sending_options
+@sends
 @json_option
 def restore(
     screen: Screen,
     serial: int,
     confirm: str | None,
-    no_wait: bool,  # noqa: FBT001 - click passes flags so
-    dry_run: bool,  # noqa: FBT001 - click passes flags so
-    key: str | None,
+    sending: Sending,
 ) -> int:
     """Bring a kept version of the managed state back, as a new version with a higher serial.
 
@@ -50,9 +49,7 @@ def restore(
         RestoreManagedState(serial=serial),
         expected=f"restore:{serial}",
         confirm=confirm,
-        only_try=dry_run,
-        no_wait=no_wait,
-        key=key,
+        sending=sending,
     )
 
 
@@ -62,15 +59,13 @@ def restore(
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--confirm", help="adopt: and the first 8 of the file's SHA-256; asked for on a terminal.")
-@sending_options
+@sends
 @json_option
 def adopt(
     screen: Screen,
     file: Path,
     confirm: str | None,
-    no_wait: bool,  # noqa: FBT001 - click passes flags so
-    dry_run: bool,  # noqa: FBT001 - click passes flags so
-    key: str | None,
+    sending: Sending,
 ) -> int:
     """Bring in what a hand changed in managed_state.json, if the rules allow it.
 
@@ -86,64 +81,43 @@ def adopt(
         adopt_preview(home, digest),
         CommandType.ADOPT_MANAGED_STATE,
         AdoptManagedState(file_digest=digest),
-        expected=f"adopt:{digest[:_DIGEST_SHOWN]}",
+        expected=f"adopt:{digest[:DIGEST_SHOWN]}",
         confirm=confirm,
-        only_try=dry_run,
-        no_wait=no_wait,
-        key=key,
+        sending=sending,
     )
 
 
 def _send(
     screen: Screen,
-    home: App,
+    home: "App",
     found: Comparison,
     command_type: CommandType,
     payload: Payload,
     *,
     expected: str,
     confirm: str | None,
-    only_try: bool,
-    no_wait: bool,
-    key: str | None,
+    sending: Sending,
 ) -> int:
     if not screen.as_json:
         screen.header(home)
         print_comparison(screen, found)
-    if not only_try:
-        _check_confirmation(screen, expected, confirm)
+    if not sending.dry_run:
+        confirmed(
+            screen,
+            [expected],
+            confirm,
+            purpose="do it",
+            alone=f"Look at the difference, then repeat with --confirm {expected}",
+        )
     return ask(
         screen,
         home,
         command_type,
         ALL_ASSETS,
         payload,
-        no_wait=no_wait,
-        only_try=only_try,
-        key=key,
+        sending=sending,
         then="What changed, coin by coin: bot audit tail",
     )
-
-
-def _check_confirmation(screen: Screen, expected: str, confirm: str | None) -> None:
-    if confirm is None:
-        if not (sys.stdin.isatty() and screen.is_terminal):
-            raise UsageError(
-                "This is typed by a person.",
-                why="There is no terminal to ask on.",
-                fix=f"Look at the difference, then repeat with --confirm {expected}",
-            )
-        confirm = click.prompt(
-            f"Type {expected} to do it, or nothing to leave", default="", show_default=False, err=True
-        )
-    if not confirm:
-        raise RefusedError("Nothing was changed.", code="cancelled")
-    if confirm != expected:
-        raise RefusedError(
-            "The confirmation is wrong.",
-            code="confirmation_wrong",
-            why=f"Expected {expected}, to the letter; got {confirm!r}.",
-        )
 
 
 def print_comparison(screen: Screen, found: Comparison) -> None:

@@ -14,6 +14,7 @@ from bot.app.runtime import Daemon, OnceReport, run_once, worker_once
 from bot.cli.asking import app
 from bot.cli.help import Command
 from bot.cli.screen import Screen, json_option
+from bot.cli.steps import Steps
 from bot.kernel.clock import iso_z
 from bot.kernel.errors import BotError
 from bot.kernel.exit_codes import ExitCode
@@ -22,6 +23,8 @@ from bot.kernel.reasons import reason_for
 
 _UNTOLD: tuple[object, ...] = ("", {}, None, False, "applied")
 """What goes without saying in a line for people."""
+_CUT_OFF = "Whether the step in hand was done is not known; the state is whole, and what was not done waits."
+_LOOK = "The next start finds out by itself, at the exchange too: bot run, or bot worker --once"
 
 
 @click.command(cls=Command, epilog="Examples: bot run · bot run --once")
@@ -46,7 +49,9 @@ def worker(screen: Screen, once: bool) -> int:  # noqa: FBT001 - click passes fl
 def _work(screen: Screen, *, once: bool, trades: bool) -> int:
     home = app()
     if once:
-        report = run_once(home) if trades else worker_once(home)
+        with Steps(screen) as steps:
+            steps.unsure_of(_CUT_OFF, _LOOK)
+            report = run_once(home) if trades else worker_once(home)
         if screen.as_json:
             screen.document("bot-once-1", report, home)
             return _exit_code(report)
@@ -68,7 +73,15 @@ def _work(screen: Screen, *, once: bool, trades: bool) -> int:
             told = " ".join(f"{name}={value}" for name, value in figures.items() if value not in _UNTOLD)
             screen.line(f"{at}  {word}  {told}")
 
-    Daemon(home, trades=trades, tell=tell).run()
+    try:
+        Daemon(home, trades=trades, tell=tell).run()
+    except KeyboardInterrupt as error:
+        raise BotError(
+            "Stopped at once, in the middle of a step.",
+            code="stopped_by_person",
+            unchanged=_CUT_OFF,
+            fix=_LOOK,
+        ) from error
     return int(ExitCode.OK)
 
 
