@@ -79,6 +79,35 @@ class BoxControl:
         body = {"symbol": symbol, "side": side.upper(), "quantity": str(quantity)}
         return dict(self._call("POST", "/external_trade", body))
 
+    def fill(self, symbol: str, client_order_id: str, quantity: Decimal | str) -> dict[str, Any]:
+        """Let others take a part of a resting order at its own price; return the order."""
+        body = {"symbol": symbol, "client_order_id": client_order_id, "quantity": str(quantity)}
+        return dict(self._call("POST", "/fill", body))
+
+    def wipe(self) -> None:
+        """Forget orders, trades and balances and grant the wallet anew, as a testnet does."""
+        self._call("POST", "/wipe", {})
+
+    def ban(self, seconds: int) -> None:
+        """Answer every request with 418 for some real seconds; zero ends it."""
+        self._call("POST", "/ban", {"seconds": seconds})
+
+    def streams(self) -> list[dict[str, Any]]:
+        """Return the open WebSockets with what they listen to."""
+        return list(self._call("GET", "/streams"))
+
+    def cut_streams(self, what: str = "all") -> None:
+        """Cut WebSockets: `all`, `account`, `market`; or end the `account_stream` with a word."""
+        self._call("POST", "/streams/cut", {"what": what})
+
+    def play(self, script: Mapping[str, Any]) -> dict[str, Any]:
+        """Load a script of control calls; return what was played at once and what waits."""
+        return dict(self._call("POST", "/scenario", script))
+
+    def script(self) -> dict[str, Any]:
+        """Return what the script has done and what waits."""
+        return dict(self._call("GET", "/scenario"))
+
     def set_auth_skew(self, skew_ms: int) -> None:
         """Let the exchange's wall clock be wrong by this much."""
         self._call("POST", "/auth_clock", {"skew_ms": skew_ms})
@@ -89,11 +118,12 @@ class BoxControl:
         *,
         path: str | None = None,
         method: str | None = None,
+        event: str | None = None,
         nth: int = 1,
         **details: Any,
     ) -> int:
         """Queue a fault; details are the other fields of `faults.Scenario`."""
-        match = {"path": path, "method": method, "nth": nth}
+        match = {"path": path, "method": method, "event": event, "nth": nth}
         return int(self._call("POST", "/faults", {"action": action, "match": match, **details})["fault"])
 
     def clear_faults(self) -> None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import msgspec
 
-from bot.exchange.box.universe import DEFAULT_WALLET
+from bot.exchange.box.limits import Limits
+from bot.exchange.box.universe import DEFAULT_WALLET, MOST_EXTRA_COINS
 from bot.kernel.errors import SettingsError
 from bot.kernel.market import TIMEFRAME_SECONDS
 
@@ -37,12 +38,22 @@ class BoxConfig(msgspec.Struct, frozen=True, kw_only=True):
     book_levels: int = 200
     """Price levels on each side of the generated book."""
     weight_limit_per_minute: int | None = None
-    """Request weight above which 429 is answered; counted but never refused when absent."""
+    """Request weight above which 429 is answered; a shorter way to say `limits.weight_per_minute`."""
+    limits: Limits = Limits()
+    """What a client may use before it is refused; `limits.REAL_LIMITS` are the real exchange's."""
+    extra_coins: int = 0
+    """How many made-up coins (`C001` …) trade besides, in a generated market."""
+    ping_every_s: float = 20.0
+    """How often the server pings a WebSocket; who does not answer within half of it is cut off."""
+    connection_life_s: float = 86_400.0
+    """After this a WebSocket is cut off, as the real exchange does after a day."""
     port: int = 0
     control_port: int = 0
     api_key: str | None = None
     secret: str | None = None
     control_token: str | None = None
+    script_file: str | None = None
+    """File with a script of control calls that begins with the box; see `control_bodies.Script`."""
     state_file: str | None = None
     """File that keeps the exchange over restarts; nothing is written when absent."""
 
@@ -64,6 +75,8 @@ class BoxConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise _refusal("fee_bps", self.fee_bps, "basis points from 0 to below 10,000")
         if self.liquidity <= 0 or not 1 <= self.book_levels <= _MOST_LEVELS:
             raise _refusal("liquidity, book_levels", self.book_levels, "above zero, 1 to 1,000 levels")
+        if not 0 <= self.extra_coins <= MOST_EXTRA_COINS:
+            raise _refusal("extra_coins", self.extra_coins, f"0 to {MOST_EXTRA_COINS}")
         if self.replay_folder is not None and self.replay_timeframe not in TIMEFRAME_SECONDS:
             raise _refusal(
                 "replay_timeframe", self.replay_timeframe, "one of " + ", ".join(TIMEFRAME_SECONDS)

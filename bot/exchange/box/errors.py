@@ -12,11 +12,13 @@ BAD = HTTPStatus.BAD_REQUEST
 class ApiError(Exception):
     """The exchange refuses a request: HTTP status, numeric code and text."""
 
-    def __init__(self, code: int, text: str, status: HTTPStatus = BAD) -> None:
+    def __init__(self, code: int, text: str, status: int = BAD, *, retry_after_s: int | None = None) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
-        self.status = status
+        self.status = int(status)
+        self.retry_after_s = retry_after_s
+        """Seconds until asking again makes sense; only where a limit was passed."""
 
 
 def insufficient_balance() -> ApiError:
@@ -34,6 +36,33 @@ def would_trigger() -> ApiError:
     return ApiError(-2010, "Stop price would trigger immediately.")
 
 
+def wrong_prices() -> ApiError:
+    """Return the refusal of an order list whose prices do not lie around the last price."""
+    return ApiError(-2010, "The relationship of the prices for the orders is not correct.")
+
+
+def list_shape(code: int) -> ApiError:
+    """Return the refusal of an order list whose two types do not go together."""
+    return ApiError(code, _LIST_SHAPES[code])
+
+
+_LIST_SHAPES = {
+    -1158: "Order type not supported in OCO.",
+    -1165: "A limit order in a buy OCO must be below.",
+    -1166: "A limit order in a sell OCO must be above.",
+    -1168: "At least one OCO order must be contingent.",
+    -1196: "A stop loss order in a buy OCO must be above.",
+    -1197: "A stop loss order in a sell OCO must be below.",
+    -1198: "A take profit order in a buy OCO must be below.",
+    -1199: "A take profit order in a sell OCO must be above.",
+}
+
+
+def no_such_list() -> ApiError:
+    """Return the answer to a query for an order list that never was."""
+    return ApiError(-2013, "Order list does not exist.")
+
+
 def duplicate_order() -> ApiError:
     """Return the refusal of a client order id that an open order has."""
     return ApiError(-2010, "Duplicate order sent.")
@@ -47,6 +76,11 @@ def order_rejected(text: str) -> ApiError:
 def cancel_rejected() -> ApiError:
     """Return the refusal of a cancellation of an order that is not open."""
     return ApiError(-2011, "Unknown order sent.")
+
+
+def cancel_list_rejected() -> ApiError:
+    """Return the refusal of a cancellation of an order list that is not open."""
+    return ApiError(-2011, "Unknown order list sent.")
 
 
 def no_such_order() -> ApiError:
@@ -145,13 +179,46 @@ def timestamp_old() -> ApiError:
     return ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def too_much_weight(limit: int) -> ApiError:
+def too_much_weight(limit: int, retry_after_s: int) -> ApiError:
     """Return the refusal of a client that asks too much."""
     text = (
         f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API."
     )
-    return ApiError(-1003, text, HTTPStatus.TOO_MANY_REQUESTS)
+    return ApiError(-1003, text, HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=retry_after_s)
+
+
+def too_many_orders(limit: int, window: str, retry_after_s: int) -> ApiError:
+    """Return the refusal of a client that orders too often."""
+    text = f"Too many new orders; current limit is {limit} orders per {window}."
+    return ApiError(-1015, text, HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=retry_after_s)
+
+
+def banned(until_ms: int, retry_after_s: int) -> ApiError:
+    """Return the refusal of a client that did not stop when it was told to."""
+    text = (
+        f"Way too much request weight used; IP banned until {until_ms}. "
+        "Please use WebSocket Streams for live updates to avoid bans."
+    )
+    return ApiError(-1003, text, _TEAPOT, retry_after_s=retry_after_s)
+
+
+_TEAPOT = 418
+
+
+def no_such_method() -> ApiError:
+    """Return the answer to a method that the WebSocket API does not have."""
+    return ApiError(-1000, "Unknown method.")
+
+
+def invalid_json() -> ApiError:
+    """Return the answer to a message that is no JSON object with an id and a method."""
+    return ApiError(-1135, "Invalid JSON Request")
+
+
+def wrong_key_type() -> ApiError:
+    """Return the refusal of a session with a key that is not Ed25519."""
+    return ApiError(-4056, "HMAC_SHA256 API key is not supported.", HTTPStatus.FORBIDDEN)
 
 
 def no_such_endpoint() -> ApiError:

@@ -13,16 +13,20 @@ import msgspec
 
 from bot.exchange.box.accounts import Accounts, Balance
 from bot.exchange.box.bars import Segment
+from bot.exchange.box.books import Books
 from bot.exchange.box.clock import AuthClock, MarketClock, NanosecondSource
 from bot.exchange.box.config import BoxConfig
 from bot.exchange.box.ledger import Ledger, LedgerSnapshot
+from bot.exchange.box.limits import RateLimits
 from bot.exchange.box.liquidity import Liquidity, Taken
 from bot.exchange.box.market_generated import GeneratedMarket
 from bot.exchange.box.market_replay import ReplayMarket
 from bot.exchange.box.market_source import MarketSource
 from bot.exchange.box.market_view import MarketView, Shift
 from bot.exchange.box.matching import Matching
-from bot.exchange.box.universe import COIN_BY_SYMBOL
+from bot.exchange.box.order_lists import OrderLists
+from bot.exchange.box.public_trades import PublicTrades
+from bot.exchange.box.universe import COIN_BY_SYMBOL, extra_coins
 from bot.kernel.clock import to_millis
 from bot.kernel.errors import SettingsError
 
@@ -80,6 +84,13 @@ class Exchange:
             ledger=self.ledger,
             fee_bps=config.fee_bps,
         )
+        limits = config.limits
+        if config.weight_limit_per_minute is not None:
+            limits = msgspec.structs.replace(limits, weight_per_minute=config.weight_limit_per_minute)
+        self.rates = RateLimits(limits)
+        self.lists = OrderLists(self.matching, self.ledger)
+        self.books = Books(self.view, self.liquidity, self.matching)
+        self.trades = PublicTrades(self.view, self.ledger)
         self.now_ms = snapshot.market_ms
         """Market time up to which everything has happened."""
         self._client_ids = snapshot.client_ids
@@ -106,6 +117,30 @@ class Exchange:
             return
         self.view.force(symbol, ticks, now)
         self.matching.walk(symbol, Segment(now, now, old, ticks, 0, is_jump=True))
+
+    def deposit(self, asset: str, amount: Decimal) -> None:
+        """Take coins in from outside."""
+        now_ms = self.sync()
+        self.accounts.deposit(asset, amount)
+        self.matching.events.moved(asset, amount, self.accounts, now_ms)
+
+    def withdraw(self, asset: str, amount: Decimal) -> None:
+        """Let free coins leave to the outside.
+
+        Raises:
+            ApiError: When less is free.
+        """
+        now_ms = self.sync()
+        self.accounts.withdraw(asset, amount)
+        self.matching.events.moved(asset, -amount, self.accounts, now_ms)
+
+    def wipe(self) -> None:
+        """Forget orders, trades and balances and grant the wallet anew, as a testnet does; keys stay."""
+        self.sync()
+        self.accounts.balances = _opening_balances(self.config.wallet)
+        self.ledger.forget()
+        self.matching.book.clear()
+        self.matching.changes += 1
 
     def new_client_order_id(self) -> str:
         """Return a client order id for who sent none."""
@@ -188,4 +223,5 @@ def _market(config: BoxConfig, start_ms: int) -> MarketSource:
             unchanged="No exchange was started.",
         )
     coins = {symbol: COIN_BY_SYMBOL[symbol] for symbol in symbols or COIN_BY_SYMBOL}
+    coins.update(extra_coins(config.extra_coins))
     return GeneratedMarket(seed=config.seed, coins=coins, start_ms=start_ms)

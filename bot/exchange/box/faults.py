@@ -3,28 +3,41 @@
 The most valuable one is `drop_after`: the order was executed, and the client never hears of it.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal, get_args
 
 import msgspec
 
-Action = Literal["delay", "drop_before", "drop_after", "status_before", "status_after"]
+RequestAction = Literal["delay", "drop_before", "drop_after", "status_before", "status_after", "partial_fill"]
+EventAction = Literal["event_missing", "event_twice", "event_late", "event_swapped", "disconnect"]
+Action = RequestAction | EventAction
+_EVENT_ACTIONS = frozenset(get_args(EventAction))
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which requests a scenario strikes; what is absent matches everything."""
+    """Which requests or events a scenario strikes; what is absent matches everything."""
 
     path: str | None = None
-    """End of the path, for example `order` or `/api/v3/order`."""
+    """End of the path, for example `order` or `/api/v3/order`; a method of the WebSocket API."""
     method: str | None = None
+    """`GET`, `POST`, `DELETE`, or `WS` for the WebSocket API."""
+    event: str | None = None
+    """An event's type such as `executionReport`, or a stream's name such as `solusdt@trade`."""
     nth: int = 1
-    """The first matching request that is struck, counted from when the scenario was queued."""
+    """The first match that is struck, counted from when the scenario was queued."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fault.
 
-    `delay` waits and then goes on; `drop_*` closes the connection before or after the request was
-    executed; `status_*` answers with a status, body and headers of choice, before or after.
+    Of requests: `delay` waits and then goes on; `drop_*` closes the connection before or after the
+    request was executed; `status_*` answers with a status, body and headers of choice, before or
+    after; `partial_fill` lets an order find others for a `share` of its quantity only.
+
+    Of stream events: `event_missing` sends nothing, `event_twice` sends it two times, `event_late`
+    after `seconds`, `event_swapped` after the next event of the connection; `disconnect` cuts the
+    connections instead of sending it.
     """
 
     action: Action
@@ -40,6 +53,23 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body: str | None = None
     """The body, byte for byte, instead of code and message."""
     headers: dict[str, str] = {}
+    share: Decimal = Decimal("0.5")
+    """Of `partial_fill`, from 0 to 1."""
+
+    @property
+    def is_of_events(self) -> bool:
+        """Say whether it strikes events, not requests."""
+        return self.action in _EVENT_ACTIONS
+
+    @property
+    def is_before(self) -> bool:
+        """Say whether the request is not executed at all."""
+        return self.action in {"drop_before", "status_before"}
+
+    @property
+    def part(self) -> Decimal | None:
+        """Return which part of an order may be filled; None for all."""
+        return self.share if self.action == "partial_fill" else None
 
     @property
     def is_after(self) -> bool:
@@ -70,7 +100,7 @@ class Waiting(msgspec.Struct, kw_only=True):
 
 
 class Faults:
-    """The queue; the oldest scenario that matches strikes, one per request."""
+    """The queue; the oldest scenario that matches strikes, one per request or event."""
 
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
@@ -88,14 +118,28 @@ class Faults:
 
     def strike(self, method: str, path: str) -> Scenario | None:
         """Return the scenario for this request, if one is due."""
-        if not self.waiting:
-            return None
+
+        def fits(scenario: Scenario) -> bool:
+            match = scenario.match
+            return (
+                not scenario.is_of_events
+                and match.method in {None, method}
+                and match.event is None
+                and _is_end(path, match.path)
+            )
+
+        return self._due(fits)
+
+    def strike_event(self, event: str, stream: str) -> Scenario | None:
+        """Return the scenario for an event of a stream, if one is due."""
+        return self._due(lambda s: s.is_of_events and s.match.event in {None, event, stream})
+
+    def _due(self, fits: Callable[[Scenario], bool]) -> Scenario | None:
         for entry in self.waiting:
-            match = entry.scenario.match
-            if match.method not in {None, method} or not _is_end(path, match.path):
+            if not fits(entry.scenario):
                 continue
             entry.seen += 1
-            if entry.seen < match.nth:
+            if entry.seen < entry.scenario.match.nth:
                 continue
             entry.struck += 1
             if entry.struck >= entry.scenario.times:

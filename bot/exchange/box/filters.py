@@ -17,6 +17,8 @@ MAX_PRICE_TICKS = 10**8
 MAX_NOTIONAL = Decimal(9_000_000)
 MAX_OPEN_ORDERS = 200
 MAX_WAITING_STOPS = 5
+MAX_ORDER_LISTS = 20
+LEAST_TRAILING_BPS, MOST_TRAILING_BPS = 10, 2_000
 MULTIPLIER_UP, MULTIPLIER_DOWN = Decimal(5), Decimal("0.2")
 AVERAGE_MINUTES = 5
 
@@ -39,6 +41,8 @@ def check_filters(order: NewOrder, around: Surroundings) -> None:
     """
     coin = around.coin
     _check_prices(order, coin)
+    if order.trailing_bps and not LEAST_TRAILING_BPS <= order.trailing_bps <= MOST_TRAILING_BPS:
+        raise filter_failure("TRAILING_DELTA")
     if order.kind.has_limit:
         _check_percent_price(order, around.average_price)
     if order.quantity:
@@ -83,15 +87,28 @@ def _check_notional(order: NewOrder, around: Surroundings) -> None:
 def _check_counts(order: NewOrder, open_orders: Sequence[Order]) -> None:
     if order.kind is Kind.MARKET:
         return
-    if len(open_orders) >= MAX_OPEN_ORDERS:
+    check_counts(open_orders, orders=1, stops=int(order.kind.is_conditional))
+
+
+def check_counts(open_orders: Sequence[Order], *, orders: int, stops: int) -> None:
+    """Let this many more orders pass, of which some are stops, each alone or as part of a list.
+
+    Raises:
+        ApiError: -1013 when the market would have more open orders or waiting stops than allowed.
+    """
+    if len(open_orders) + orders > MAX_OPEN_ORDERS:
         raise filter_failure("MAX_NUM_ORDERS")
-    if order.kind.is_conditional and sum(o.is_waiting for o in open_orders) >= MAX_WAITING_STOPS:
+    if stops and sum(o.is_waiting for o in open_orders) + stops > MAX_WAITING_STOPS:
         raise filter_failure("MAX_NUM_ALGO_ORDERS")
 
 
-def locked_for(order: NewOrder | Order) -> Decimal:
-    """Return what a resting order holds back: quote of a purchase, base of a sale."""
+def locked_for(order: NewOrder | Order, trigger: Decimal = ZERO) -> Decimal:
+    """Return what a resting order holds back: quote of a purchase, base of a sale.
+
+    Args:
+        order: The order.
+        trigger: Where a trailing stop that was given no price would trigger now.
+    """
     if order.side is Side.SELL:
         return order.quantity
-    price = order.price or order.stop_price
-    return price * order.quantity if price else ZERO
+    return (order.price or order.stop_price or trigger) * order.quantity

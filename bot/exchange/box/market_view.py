@@ -91,11 +91,11 @@ class MarketView:
 
     def day(self, symbol: str, now_ms: int) -> Bar | None:
         """Return the last 24 hours as one bar that closes at the last price."""
-        return self._until_now(symbol, _DAY_MS, now_ms)
+        return self.until_now(symbol, _DAY_MS, now_ms)
 
     def average(self, symbol: str, now_ms: int) -> Decimal | None:
         """Return the average price of the last five minutes, in quote per base."""
-        bar = self._until_now(symbol, _FIVE_MINUTES_MS, now_ms)
+        bar = self.until_now(symbol, _FIVE_MINUTES_MS, now_ms)
         if bar is None:
             return None
         return (bar.open + bar.high + bar.low + bar.close) * self.coins[symbol].tick / 4
@@ -133,7 +133,8 @@ class MarketView:
         if last is not None and closing is not None and closing != last:
             yield Segment(to_ms, to_ms, last, closing, 0, is_jump=True)
 
-    def _until_now(self, symbol: str, length_ms: int, now_ms: int) -> Bar | None:
+    def until_now(self, symbol: str, length_ms: int, now_ms: int) -> Bar | None:
+        """Return a window that ends now as one bar, or None before the market's first bar."""
         last = self.last(symbol, now_ms)
         if last is None:
             return None

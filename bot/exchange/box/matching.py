@@ -10,11 +10,14 @@ Rules:
 6. A resting order that the price goes beyond, or jumps onto, is filled whole; one that is only
    touched shares what is traded there, so it may fill in parts.
 7. The fee is taken from what is received, rounded down to eight decimals.
+8. Of an order list one order holds the coins for both; as soon as one of them trades or triggers it
+   takes them over and the other ends, and when one ends otherwise, so does the other.
 """
 
 from decimal import ROUND_DOWN, Decimal
 
-from bot.exchange.box import errors
+from bot.exchange.box import errors, meeting
+from bot.exchange.box.account_events import AccountEvents
 from bot.exchange.box.accounts import Accounts
 from bot.exchange.box.bars import Segment
 from bot.exchange.box.filters import Surroundings, check_filters, locked_for
@@ -22,7 +25,17 @@ from bot.exchange.box.ledger import Ledger
 from bot.exchange.box.liquidity import Level, Liquidity
 from bot.exchange.box.market_view import MarketView
 from bot.exchange.box.order_book import OrderBook, priority
-from bot.exchange.box.orders import Kind, Lifetime, NewOrder, Order, Side, Status, Trade
+from bot.exchange.box.orders import (
+    Kind,
+    Lifetime,
+    NewOrder,
+    Order,
+    OrderList,
+    Side,
+    Status,
+    Trade,
+)
+from bot.exchange.box.taking import Taking, affordable, cost
 from bot.exchange.box.universe import Coin
 from bot.kernel.money import ZERO, floor_to_step
 
@@ -44,11 +57,12 @@ class Matching:
         fee_bps: Decimal,
     ) -> None:
         self._view = view
-        self._liquidity = liquidity
+        self.taking = Taking(liquidity)
         self._accounts = accounts
         self._ledger = ledger
         self._fee_rate = fee_bps / _BASIS
         self.book = OrderBook(ledger.orders.values())
+        self.events = AccountEvents()
         self.changes = 0
         """How often an order or a balance has changed; what was kept last is older if it differs."""
 
@@ -73,33 +87,51 @@ class Matching:
             ApiError: When the order is refused; then nothing has changed.
         """
         coin = self.check(new, now_ms)
-        last = self._view.last_price(new.symbol, now_ms)
-        if last is None:
-            raise errors.market_closed()
+        last = self.last(new.symbol, now_ms)
         if self.book.has_client_id(new.symbol, new.client_order_id):
             raise errors.duplicate_order()
-        order = self._order(new, coin, now_ms)
+        order = self.draft(new, last, now_ms)
         if order.kind is Kind.MARKET:
             self._place_market(order, coin, last, now_ms)
-            return order
-        if order.kind.is_conditional and _is_beyond(order, last):
-            raise errors.would_trigger()
-        if order.kind is Kind.LIMIT_MAKER and self._would_match(order, last, now_ms):
-            raise errors.would_match()
-        self._lock(order, locked_for(order))
-        self._ledger.add_order(order)
-        self.book.add(order)
-        if not order.is_waiting:
-            self._take_up_to_limit(order, last, now_ms)
+        else:
+            self.check_against_market(order, last, now_ms)
+            self._lock(order, locked_for(order, meeting.trigger_price(order, coin.tick)))
+            self._admit(order)
+            if not order.is_waiting:
+                self._take_up_to_limit(order, last, now_ms)
+        self.events.settled(self._accounts, now_ms)
         return order
 
-    def cancel(self, order: Order, now_ms: int) -> None:
-        """End an open order at the client's wish."""
-        self._end(order, Status.CANCELED, now_ms)
+    def admit_list(self, order_list: OrderList, orders: tuple[Order, Order], amount: Decimal) -> None:
+        """Take two orders as a list, locking once for both; a limit order holds, else the second.
+
+        Raises:
+            ApiError: When less is free; then nothing has changed.
+        """
+        self._lock(orders[1] if orders[0].is_waiting else orders[0], amount)
+        for order in orders:
+            self._admit(order)
+        self._ledger.add_list(order_list)
+        self.events.listed(order_list, orders)
+        self.events.settled(self._accounts, order_list.updated_ms)
+
+    def cancel(self, order: Order, now_ms: int, cancel_id: str | None = None) -> None:
+        """End an open order at the client's wish; of an order list both end."""
+        self._end(order, Status.CANCELED, now_ms, cancel_id)
+        self.events.settled(self._accounts, now_ms)
 
     def may_meet(self, symbol: str, low: Decimal, high: Decimal) -> bool:
         """Say whether a path within these prices could concern any open order."""
-        return any(_meets(order, low, high) for order in self.book.open_orders(symbol))
+        tick = self._view.coins[symbol].tick
+        return any(
+            meeting.meets(order, tick, low, high) or meeting.would_follow(order, low, high)
+            for order in self.book.open_orders(symbol)
+        )
+
+    def fill_resting(self, order: Order, quantity: Decimal, now_ms: int) -> None:
+        """Let others trade with a resting order at its own price, as much as is left at most."""
+        self._fill(order, Level(order.price, min(quantity, order.remaining)), now_ms, is_maker=True)
+        self.events.settled(self._accounts, now_ms)
 
     def walk(self, symbol: str, segment: Segment) -> None:
         """Let everything happen that this stretch of the price's path causes (rule 5)."""
@@ -109,21 +141,42 @@ class Matching:
         passed: set[int] = set()
         while (order := self._next_met(symbol, position, end, passed)) is not None:
             if not segment.is_jump:
-                position = _meeting_price(order, position)
-            at_ms = _time_of(segment, position / coin.tick)
+                position = meeting.meeting_price(order, coin.tick, position)
+            at_ms = meeting.time_of(segment, position / coin.tick)
             if order.is_waiting:
-                self._trigger(order, end if segment.is_jump else position, at_ms)
-                if segment.is_jump:  # it began to work where the jump ended, so the jump met it not
+                reached = end if segment.is_jump else position
+                if order.trailing_bps and not order.is_trailing:
+                    self._set_off(order, reached, at_ms)
+                else:
+                    self._trigger(order, reached, at_ms)
+                if segment.is_jump:  # what begins where the jump ended was not met by the jump
                     passed.add(order.order_id)
                 continue
             passed.add(order.order_id)
-            is_whole = segment.is_jump or _is_passed(order, position, end)
+            is_whole = segment.is_jump or meeting.is_passed(order, position, end)
             quantity = order.remaining if is_whole else min(order.remaining, budget)
             if quantity:
                 budget = max(ZERO, budget - quantity)
                 self._fill(order, Level(order.price, quantity), at_ms, is_maker=True)
+                self.events.settled(self._accounts, at_ms)
+        for order in self.book.trailing(symbol):
+            meeting.follow(order, end)
 
-    def _order(self, new: NewOrder, coin: Coin, now_ms: int) -> Order:
+    def last(self, symbol: str, now_ms: int) -> Decimal:
+        """Return a market's last price.
+
+        Raises:
+            ApiError: Before its first bar.
+        """
+        last = self._view.last_price(symbol, now_ms)
+        if last is None:
+            raise errors.market_closed()
+        return last
+
+    def draft(self, new: NewOrder, last: Decimal, now_ms: int) -> Order:
+        """Return the order as it would be taken; nothing has changed yet."""
+        coin = self._view.coins[new.symbol]
+        follows_at_once = bool(new.trailing_bps) and not new.stop_price
         return Order(
             order_id=self._ledger.next_order_id(),
             client_order_id=new.client_order_id,
@@ -137,21 +190,42 @@ class Matching:
             quote_quantity=new.quote_quantity,
             price=new.price,
             stop_price=new.stop_price,
+            trailing_bps=new.trailing_bps,
+            trailing_ms=now_ms if follows_at_once else None,
+            extreme=last if follows_at_once else None,
             created_ms=now_ms,
             updated_ms=now_ms,
             working_ms=None if new.kind.is_conditional else now_ms,
         )
 
+    def check_against_market(self, order: Order, last: Decimal, now_ms: int) -> None:
+        """Let an order pass that neither triggers nor, if it must not, trades at once.
+
+        Raises:
+            ApiError: -2010 otherwise.
+        """
+        tick = self._view.coins[order.symbol].tick
+        if order.kind.is_conditional and meeting.meets(order, tick, last, last):
+            raise errors.would_trigger()
+        if order.kind is Kind.LIMIT_MAKER and self._would_match(order, last, now_ms):
+            raise errors.would_match()
+
+    def _admit(self, order: Order) -> None:
+        self._ledger.add_order(order)
+        self.book.add(order)
+        self.events.accepted(order, order.created_ms)
+
     def _place_market(self, order: Order, coin: Coin, last: Decimal, now_ms: int) -> None:
         if order.quote_quantity:
-            fills = self._fills_by_quote(order, coin, last, now_ms)
+            fills = self.taking.fills_by_quote(order, step=coin.step, last=last, at_ms=now_ms)
             order.quantity = sum((level.quantity for level in fills), ZERO)
             if not order.quantity:
                 raise errors.filter_failure("LOT_SIZE")
         else:
             fills = self._fills(order, last, now_ms)
-        self._lock(order, _cost(fills) if order.is_buy else order.quantity)
+        self._lock(order, cost(fills) if order.is_buy else order.quantity)
         self._ledger.add_order(order)
+        self.events.accepted(order, now_ms)
         self._execute(order, fills, now_ms)
         if order.status.is_open:
             self._end(order, Status.EXPIRED, now_ms)
@@ -166,32 +240,35 @@ class Matching:
         if order.status.is_open and order.lifetime is not Lifetime.GTC:
             self._end(order, Status.EXPIRED, now_ms)
 
+    def _set_off(self, order: Order, price: Decimal, at_ms: int) -> None:
+        """Let a trailing stop whose stop price was reached begin to follow the price."""
+        self.changes += 1
+        order.extreme, order.trailing_ms, order.updated_ms = price, at_ms, at_ms
+
     def _trigger(self, order: Order, last: Decimal, at_ms: int) -> None:
         self.changes += 1
         order.working_ms = order.updated_ms = at_ms
+        self._decide_list(order, at_ms)
+        self.events.accepted(order, at_ms)
         if order.kind.has_limit:
+            self._release_surplus(order)
             self._take_up_to_limit(order, last, at_ms)
-            return
-        fills = self._fills(order, last, at_ms)
-        if order.is_buy:
-            fills = self._affordable(order, fills)
-        self._execute(order, fills, at_ms)
-        if order.status.is_open:
-            self._end(order, Status.EXPIRED, at_ms)
+        else:
+            fills = self._fills(order, last, at_ms)
+            if order.is_buy:
+                fills = self._affordable(order, fills)
+            self._execute(order, fills, at_ms)
+            if order.status.is_open:
+                self._end(order, Status.EXPIRED, at_ms)
+        self.events.settled(self._accounts, at_ms)
 
     def _affordable(self, order: Order, fills: list[Level]) -> list[Level]:
         """Lock what a triggered purchase really costs, and cut it to what the account has free."""
         self._accounts.release(order.quote, order.locked)
         order.locked = ZERO
         step = self._view.coins[order.symbol].step
-        money, kept = self._accounts.of(order.quote).free, []
-        for level in fills:
-            quantity = min(level.quantity, floor_to_step(money / level.price, step))
-            if not quantity:
-                break
-            kept.append(Level(level.price, quantity))
-            money -= level.price * quantity
-        self._lock(order, _cost(kept))
+        kept = affordable(fills, self._accounts.of(order.quote).free, step)
+        self._lock(order, cost(kept))
         return kept
 
     def _would_match(self, order: Order, last: Decimal, now_ms: int) -> bool:
@@ -200,34 +277,13 @@ class Matching:
         return own is not None or bool(self._fills(order, last, now_ms))
 
     def _fills(self, order: Order, last: Decimal, at_ms: int) -> list[Level]:
-        """Return what the order would take out of the generated book now (rule 1)."""
-        other = Side.SELL if order.is_buy else Side.BUY
-        wanted, fills = order.remaining, []
-        for level in self._liquidity.levels(order.symbol, other, last=last, at_ms=at_ms):
-            if order.kind.has_limit and not _is_within_limit(order, level.price):
-                break
-            quantity = min(wanted, level.quantity)
-            fills.append(Level(level.price, quantity))
-            wanted -= quantity
-            if not wanted:
-                break
-        return fills
-
-    def _fills_by_quote(self, order: Order, coin: Coin, last: Decimal, at_ms: int) -> list[Level]:
-        other = Side.SELL if order.is_buy else Side.BUY
-        money, fills = order.quote_quantity, []
-        for level in self._liquidity.levels(order.symbol, other, last=last, at_ms=at_ms):
-            quantity = min(level.quantity, floor_to_step(money / level.price, coin.step))
-            if not quantity:
-                break
-            fills.append(Level(level.price, quantity))
-            money -= level.price * quantity
-        return fills
+        step = self._view.coins[order.symbol].step
+        return self.taking.fills(order, step=step, last=last, at_ms=at_ms)
 
     def _execute(self, order: Order, fills: list[Level], at_ms: int) -> None:
         for level in fills:
             self._expire_own(order, level.price, at_ms)
-            self._liquidity.take(order.symbol, level.price, level.quantity, at_ms)
+            self.taking.take(order, level, at_ms)
             self._fill(order, level, at_ms, is_maker=False)
 
     def _expire_own(self, taker: Order, price: Decimal, at_ms: int) -> None:
@@ -238,24 +294,26 @@ class Matching:
 
     def _fill(self, order: Order, level: Level, at_ms: int, *, is_maker: bool) -> None:
         self.changes += 1
+        self._decide_list(order, at_ms)
         price, quantity = level
-        cost = price * quantity
-        given, gained = (cost, quantity) if order.is_buy else (quantity, cost)
+        worth = price * quantity
+        given, gained = (worth, quantity) if order.is_buy else (quantity, worth)
         gains = order.base if order.is_buy else order.quote
         fee = (gained * self._fee_rate).quantize(_UNIT, rounding=ROUND_DOWN)
         self._accounts.pay(order.gives, given)
         order.locked -= given
         self._accounts.receive(gains, gained, fee=fee)
         order.executed += quantity
-        order.executed_quote += cost
+        order.executed_quote += worth
         order.updated_ms = at_ms
         trade = Trade(
             trade_id=self._ledger.next_trade_id(),
             order_id=order.order_id,
+            list_id=order.list_id,
             symbol=order.symbol,
             price=price,
             quantity=quantity,
-            quote_quantity=cost,
+            quote_quantity=worth,
             fee=fee,
             fee_asset=gains,
             executed_ms=at_ms,
@@ -263,8 +321,9 @@ class Matching:
             is_maker=is_maker,
         )
         self._ledger.add_trade(trade)
+        order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
+        self.events.filled(order, trade, at_ms)
         if order.remaining:
-            order.status = Status.PARTIALLY_FILLED
             self._release_surplus(order)
         else:
             self._end(order, Status.FILLED, at_ms)
@@ -281,64 +340,47 @@ class Matching:
         order.locked = amount
         self.changes += 1
 
-    def _end(self, order: Order, status: Status, at_ms: int) -> None:
+    def _end(self, order: Order, status: Status, at_ms: int, cancel_id: str | None = None) -> None:
         self.changes += 1
         order.status, order.updated_ms = status, at_ms
         self._accounts.release(order.gives, order.locked)
         order.locked = ZERO
         self.book.remove(order)
+        if status is not Status.FILLED:
+            self.events.ended(order, at_ms, cancel_id)
+        order_list = self._ledger.lists.get(order.list_id)
+        if order_list is None or order_list.is_done:
+            return
+        for other in self._others(order):
+            if other.status.is_open:
+                self._end(other, status, at_ms, cancel_id)
+        if not order_list.is_done:
+            order_list.is_done, order_list.updated_ms = True, at_ms
+            self.events.listed(order_list, self._ledger.orders_in(order_list))
+
+    def _decide_list(self, order: Order, at_ms: int) -> None:
+        """Let the first order of a list that trades or triggers take over, and end the other (rule 8)."""
+        for other in self._others(order):
+            if other.status.is_open:
+                order.locked, other.locked = order.locked + other.locked, ZERO
+                other.status, other.updated_ms = Status.EXPIRED, at_ms
+                self.book.remove(other)
+                self.events.ended(other, at_ms, None)
+
+    def _others(self, order: Order) -> list[Order]:
+        order_list = self._ledger.lists.get(order.list_id)
+        if order_list is None:
+            return []
+        return [other for other in self._ledger.orders_in(order_list) if other is not order]
 
     def _next_met(self, symbol: str, start: Decimal, end: Decimal, passed: set[int]) -> Order | None:
         """Return the open order that the path from `start` to `end` meets first."""
-        low, high = min(start, end), max(start, end)
+        tick, low, high = self._view.coins[symbol].tick, min(start, end), max(start, end)
         met = [
             order
             for order in self.book.open_orders(symbol)
-            if order.order_id not in passed and _meets(order, low, high)
+            if order.order_id not in passed and meeting.meets(order, tick, low, high)
         ]
-        return min(met, key=lambda o: (abs(_meeting_price(o, start) - start), priority(o)), default=None)
-
-
-def _waits_above(order: Order) -> bool:
-    """Say whether a rising price reaches the order: sales above the market, stops of purchases."""
-    return order.triggers_upwards if order.is_waiting else not order.is_buy
-
-
-def _level_of(order: Order) -> Decimal:
-    return order.stop_price if order.is_waiting else order.price
-
-
-def _meets(order: Order, low: Decimal, high: Decimal) -> bool:
-    return _level_of(order) <= high if _waits_above(order) else _level_of(order) >= low
-
-
-def _is_passed(order: Order, position: Decimal, end: Decimal) -> bool:
-    """Say whether the path goes beyond a resting order's price, not only up to it."""
-    return min(position, end) < order.price if order.is_buy else max(position, end) > order.price
-
-
-def _meeting_price(order: Order, position: Decimal) -> Decimal:
-    """Return where a path that is at `position` meets the order; at once if it is beyond already."""
-    level = _level_of(order)
-    return max(level, position) if _waits_above(order) else min(level, position)
-
-
-def _is_beyond(order: Order, last: Decimal) -> bool:
-    return _meets(order, last, last)
-
-
-def _is_within_limit(order: Order, price: Decimal) -> bool:
-    return price <= order.price if order.is_buy else price >= order.price
-
-
-def _cost(fills: list[Level]) -> Decimal:
-    return sum((level.price * level.quantity for level in fills), ZERO)
-
-
-def _time_of(segment: Segment, ticks: Decimal) -> int:
-    """Return when the path is at a price, in proportion along the straight line."""
-    distance = abs(segment.end - segment.start)
-    if not distance:
-        return segment.ended_ms
-    gone = int(abs(ticks - segment.start))
-    return segment.started_ms + (segment.ended_ms - segment.started_ms) * gone // distance
+        return min(
+            met, key=lambda o: (abs(meeting.meeting_price(o, tick, start) - start), priority(o)), default=None
+        )

@@ -26,6 +26,10 @@ class OrderBook:
         """Forget an order; forgetting twice is no error."""
         self._open.get(order.symbol, {}).pop(order.order_id, None)
 
+    def clear(self) -> None:
+        """Forget all orders."""
+        self._open.clear()
+
     def symbols(self) -> list[str]:
         """Return the markets with open orders, in a fixed order."""
         return sorted(symbol for symbol, orders in self._open.items() if orders)
@@ -45,6 +49,10 @@ class OrderBook:
         """Return the limit orders of one side, in price-time priority."""
         found = [o for o in self._open.get(symbol, {}).values() if o.side is side and not o.is_waiting]
         return sorted(found, key=priority)
+
+    def trailing(self, symbol: str) -> list[Order]:
+        """Return the trailing stops that follow the price now."""
+        return [o for o in self._open.get(symbol, {}).values() if o.is_trailing]
 
     def crossing(self, symbol: str, side: Side, price: Decimal) -> Iterator[Order]:
         """Yield the orders of a side that a taker at this price would meet, best first."""

@@ -7,6 +7,9 @@ import msgspec
 
 from bot.kernel.money import ZERO
 
+NO_LIST = -1
+"""What stands where an order belongs to no order list."""
+
 
 class Side(StrEnum):
     """Which way the base asset moves."""
@@ -74,6 +77,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Quote units to spend or to gain, market orders only."""
     price: Decimal = ZERO
     stop_price: Decimal = ZERO
+    trailing_bps: int = 0
+    """How far the price must turn back before a trailing stop triggers; zero: it does not trail."""
     lifetime: Lifetime = Lifetime.GTC
 
 
@@ -92,6 +97,13 @@ class Order(msgspec.Struct, kw_only=True):
     quote_quantity: Decimal = ZERO
     price: Decimal = ZERO
     stop_price: Decimal = ZERO
+    trailing_bps: int = 0
+    trailing_ms: int | None = None
+    """When a trailing stop began to follow the price."""
+    extreme: Decimal | None = None
+    """The best price that a trailing stop has seen since: the highest for a sale."""
+    list_id: int = NO_LIST
+    """The order list that it belongs to."""
     created_ms: int
     updated_ms: int
     working_ms: int | None = None
@@ -100,7 +112,8 @@ class Order(msgspec.Struct, kw_only=True):
     executed: Decimal = ZERO
     executed_quote: Decimal = ZERO
     locked: Decimal = ZERO
-    """What the account holds back for it: quote of a purchase, base of a sale."""
+    """What the account holds back for it: quote of a purchase, base of a sale. Of an order list only
+    one order holds, for both."""
 
     @property
     def remaining(self) -> Decimal:
@@ -123,10 +136,27 @@ class Order(msgspec.Struct, kw_only=True):
         return self.working_ms is None
 
     @property
+    def is_trailing(self) -> bool:
+        """Say whether this is a stop that follows the price at the moment."""
+        return self.is_waiting and self.extreme is not None
+
+    @property
     def triggers_upwards(self) -> bool:
-        """Say whether a rising price triggers the stop."""
+        """Say whether a rising price triggers the stop (or sets a trailing stop off on its way)."""
         is_stop_loss = self.kind in {Kind.STOP_LOSS, Kind.STOP_LOSS_LIMIT}
         return is_stop_loss == self.is_buy
+
+
+class OrderList(msgspec.Struct, kw_only=True):
+    """Two orders of which one cancels the other (OCO)."""
+
+    list_id: int
+    client_id: str
+    symbol: str
+    order_ids: tuple[int, int]
+    """The order above the market, then the one below."""
+    updated_ms: int
+    is_done: bool = False
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +164,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 
     trade_id: int
     order_id: int
+    list_id: int = NO_LIST
     symbol: str
     price: Decimal
     quantity: Decimal

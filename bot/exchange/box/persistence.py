@@ -1,4 +1,4 @@
-"""The box's memory over restarts: one file, replaced as a whole, flushed before the answer leaves.
+"""The box's files. Its memory over restarts: one file, replaced as a whole, flushed before the answer leaves.
 
 A file that is there but cannot be read stops the start: an exchange never forgets silently.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from bot.exchange.box.control_bodies import Script
 from bot.exchange.box.exchange import Snapshot
-from bot.kernel.errors import StateFileError
+from bot.kernel.errors import SettingsError, StateFileError
 
 _VERSION = 1
 
@@ -42,6 +43,28 @@ def save(path: Path, snapshot: Snapshot) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def load_script(path: Path) -> Script:
+    """Return the script of a file.
+
+    Raises:
+        SettingsError: When the file cannot be read or is no script.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Script)
+    except (OSError, msgspec.DecodeError) as error:
+        raise unplayable(path, str(error)) from error
+
+
+def unplayable(path: Path, why: str) -> SettingsError:
+    """Return the error for a script that the box cannot play."""
+    return SettingsError(
+        f"The box cannot play the script {path.name}",
+        why=why,
+        unchanged="No exchange was started.",
+        fix="Mend the file; docs/reference/box.md shows its form.",
+    )
 
 
 def _unreadable(path: Path, why: str) -> StateFileError:

@@ -1,17 +1,17 @@
 """The account's endpoints: balances, orders, own trades. Paths are below `/api/v3`."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from bot.exchange.box import errors, wire
 from bot.exchange.box.call import Call
 from bot.exchange.box.intake import read_order
 from bot.exchange.box.orders import Kind, Order
-from bot.exchange.box.route import Route, Security, weighs
+from bot.exchange.box.rest_lists import cancelled
+from bot.exchange.box.route import Route, signed
 from bot.exchange.box.wire import Json, amount
 
 _MOST_ROWS = 1_000
-_DAY_MS = 86_400_000
 _WITH_FILLS = frozenset({Kind.LIMIT, Kind.MARKET})
 _Row = TypeVar("_Row")
 
@@ -110,18 +110,27 @@ def cancel_order(call: Call) -> Json:
     if order is None or not order.status.is_open:
         raise errors.cancel_rejected()
     cancel_id = call.client_id("newClientOrderId") or call.exchange.new_client_order_id()
-    call.exchange.matching.cancel(order, call.now_ms)
+    call.exchange.matching.cancel(order, call.now_ms, cancel_id)
     return wire.order_cancelled(order, cancel_id)
 
 
 def cancel_open_orders(call: Call) -> list[Json]:
-    """Cancel all open orders of a market; none at all is an error."""
+    """Cancel all open orders of a market, lists as a whole; none at all is an error."""
     orders = call.exchange.matching.book.open_orders(call.symbol())
     if not orders:
         raise errors.cancel_rejected()
+    rows: list[Json] = []
     for order in orders:
-        call.exchange.matching.cancel(order, call.now_ms)
-    return [wire.order_cancelled(order, call.exchange.new_client_order_id()) for order in orders]
+        if not order.status.is_open:  # its list has been cancelled with the other order
+            continue
+        order_list = call.exchange.ledger.lists.get(order.list_id)
+        if order_list is not None:
+            rows.append(cancelled(call, order_list, None))
+            continue
+        cancel_id = call.exchange.new_client_order_id()
+        call.exchange.matching.cancel(order, call.now_ms, cancel_id)
+        rows.append(wire.order_cancelled(order, cancel_id))
+    return rows
 
 
 def open_orders(call: Call) -> list[Json]:
@@ -161,15 +170,7 @@ def own_trades(call: Call) -> list[Json]:
 
 def order_counts(call: Call) -> list[Json]:
     """Return how many orders count towards the limits now."""
-    recent = [
-        o.created_ms for o in call.exchange.ledger.orders.values() if o.created_ms > call.now_ms - _DAY_MS
-    ]
-    last_ten_seconds = sum(created > call.now_ms - 10_000 for created in recent)
-    shape = {"rateLimitType": "ORDERS"}
-    return [
-        {**shape, "interval": "SECOND", "intervalNum": 10, "limit": 100, "count": last_ten_seconds},
-        {**shape, "interval": "DAY", "intervalNum": 1, "limit": 200_000, "count": len(recent)},
-    ]
+    return call.exchange.rates.order_counts(call.exchange.auth_clock.now_ms())
 
 
 def _named_order(call: Call) -> Order | None:
@@ -189,27 +190,16 @@ def _page(rows: Iterable[_Row], limit: int, *, from_start: bool) -> list[_Row]:
     return every[:limit] if from_start else every[-limit:]
 
 
-def _signed(
-    handler: Callable[[Call], Any], weight: int, *, everywhere: int | None = None, is_new_order: bool = False
-) -> Route:
-    return Route(
-        handler=handler,
-        weight=weighs(weight, without_symbol=everywhere),
-        security=Security.SIGNED,
-        is_new_order=is_new_order,
-    )
-
-
 ROUTES: Mapping[tuple[str, str], Route] = {
-    ("GET", "account"): _signed(account, 20),
-    ("GET", "account/commission"): _signed(commission, 20),
-    ("POST", "order"): _signed(new_order, 1, is_new_order=True),
-    ("POST", "order/test"): _signed(check_order, 1),
-    ("GET", "order"): _signed(query_order, 4),
-    ("DELETE", "order"): _signed(cancel_order, 1),
-    ("GET", "openOrders"): _signed(open_orders, 6, everywhere=80),
-    ("DELETE", "openOrders"): _signed(cancel_open_orders, 1),
-    ("GET", "allOrders"): _signed(all_orders, 20),
-    ("GET", "myTrades"): _signed(own_trades, 20),
-    ("GET", "rateLimit/order"): _signed(order_counts, 40),
+    ("GET", "account"): signed(account, 20),
+    ("GET", "account/commission"): signed(commission, 20),
+    ("POST", "order"): signed(new_order, 1, new_orders=1),
+    ("POST", "order/test"): signed(check_order, 1),
+    ("GET", "order"): signed(query_order, 4),
+    ("DELETE", "order"): signed(cancel_order, 1),
+    ("GET", "openOrders"): signed(open_orders, 6, everywhere=80),
+    ("DELETE", "openOrders"): signed(cancel_open_orders, 1),
+    ("GET", "allOrders"): signed(all_orders, 20),
+    ("GET", "myTrades"): signed(own_trades, 20),
+    ("GET", "rateLimit/order"): signed(order_counts, 40),
 }

@@ -25,14 +25,26 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     weight: Callable[[Mapping[str, str]], int]
     """From the parameters: asking for more weighs more."""
     security: Security
-    is_new_order: bool = False
-    """Whether it counts towards the order limits."""
+    new_orders: int = 0
+    """How many orders count towards the order limits."""
 
 
 def weighs(weight: int, *, without_symbol: int | None = None) -> Callable[[Mapping[str, str]], int]:
     """Return a fixed weight, or a heavier one for a request that names no market."""
     heavier = weight if without_symbol is None else without_symbol
     return lambda params: weight if "symbol" in params else heavier
+
+
+def signed(
+    handler: Callable[[Call], Any], weight: int, *, everywhere: int | None = None, new_orders: int = 0
+) -> Route:
+    """Return an endpoint of the account; `everywhere` is its weight without a market's name."""
+    return Route(
+        handler=handler,
+        weight=weighs(weight, without_symbol=everywhere),
+        security=Security.SIGNED,
+        new_orders=new_orders,
+    )
 
 
 def weighs_by_rows(params: Mapping[str, str]) -> int:

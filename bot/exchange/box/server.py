@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from queue import Queue
 from types import TracebackType
@@ -18,12 +19,20 @@ from bot.exchange.box.client import BoxControl
 from bot.exchange.box.clock import NanosecondSource, machine_time_ns
 from bot.exchange.box.config import BoxConfig
 from bot.exchange.box.control import ControlApp
+from bot.exchange.box.desk import Desk
 from bot.exchange.box.exchange import Exchange, Snapshot, new_snapshot
 from bot.exchange.box.faults import Faults
 from bot.exchange.box.rest_app import RestApp
+from bot.exchange.box.script_player import ControlError
+from bot.exchange.box.stream_hub import StreamHub
+from bot.exchange.box.ws_api import PATH as WS_API_PATH
+from bot.exchange.box.ws_api import ApiSockets
+from bot.exchange.box.ws_market import MarketSockets, is_market_path
+from bot.exchange.box.ws_socket import Sockets
 from bot.kernel.errors import SettingsError
 
 LOOPBACK = "127.0.0.1"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _SHUTDOWN_S = 1.0
 _KEEP_EVERY_S = 1.0
 
@@ -158,29 +167,64 @@ async def _serve(
             persistence.save(Path(config.state_file), exchange.snapshot())
 
     faults = Faults()
-    rest = RestApp(exchange, faults, keep)
-    control = ControlApp(exchange, faults, rest, keep=keep, stop=stopping.set)
+    hub = StreamHub(exchange, faults, keep)
+    desk = Desk(exchange, keep=keep, wake=hub.wake)
+    rest = RestApp(desk, faults)
+    sockets = Sockets(hub, ping_every_s=config.ping_every_s, life_s=config.connection_life_s)
+    front = _front(rest, MarketSockets(hub, sockets), ApiSockets(desk, hub, sockets, faults))
+    control = ControlApp(exchange, faults, rest, hub, keep=keep, stop=stopping.set)
+    if config.script_file is not None:
+        _begin_script(control, Path(config.script_file))
     runners = [
-        web.ServerRunner(web.Server(app.handle, access_log=None), shutdown_timeout=_SHUTDOWN_S)
-        for app in (rest, control)
+        web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=_SHUTDOWN_S)
+        for handler in (front, control.handle)
     ]
+    pulse = asyncio.create_task(hub.run())
     try:
         ports = [
             await _listen(runner, port)
             for runner, port in zip(runners, (config.port, config.control_port), strict=True)
         ]
         announce(_address(exchange, *ports))
-        await _until(stopping, exchange, keep)
+        await _until(stopping, pulse, exchange, keep)
     finally:
+        pulse.cancel()
+        await hub.close_all()
         for runner in runners:
             await runner.cleanup()
         exchange.sync()
         keep()
 
 
-async def _until(stopping: asyncio.Event, exchange: Exchange, keep: Callable[[], None]) -> None:
+def _begin_script(control: ControlApp, path: Path) -> None:
+    try:
+        control.begin(persistence.load_script(path))
+    except ControlError as error:
+        raise persistence.unplayable(path, str(error)) from error
+
+
+def _front(rest: RestApp, market: MarketSockets, api: ApiSockets) -> Handler:
+    """Return the handler of the one port that speaks REST and WebSocket."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await rest.handle(request)
+        if is_market_path(request.path):
+            return await market.handle(request)
+        if request.path == WS_API_PATH:
+            return await api.handle(request)
+        return web.Response(status=HTTPStatus.NOT_FOUND)
+
+    return handle
+
+
+async def _until(
+    stopping: asyncio.Event, pulse: asyncio.Task[None], exchange: Exchange, keep: Callable[[], None]
+) -> None:
     """Wait for the end; meanwhile let the market go on, and keep its time once a second."""
     while not stopping.is_set():
+        if pulse.done():  # the streams never end by themselves: what broke them ends the box
+            pulse.result()
         before = exchange.now_ms
         try:
             await asyncio.wait_for(stopping.wait(), _KEEP_EVERY_S)

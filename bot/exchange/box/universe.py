@@ -156,6 +156,30 @@ COINS: tuple[Coin, ...] = (
 
 COIN_BY_SYMBOL: dict[str, Coin] = {coin.symbol: coin for coin in COINS}
 
+MOST_EXTRA_COINS = 999
+
+
+def extra_coins(count: int) -> dict[str, Coin]:
+    """Return made-up coins `C001` to `C999` by symbol, each with a character of its own."""
+    coins: dict[str, Coin] = {}
+    for number in range(1, count + 1):
+        coin = Coin(
+            base=f"C{number:03d}",
+            start_price=Decimal(1 + number * 37 % 180),
+            tick=Decimal("0.001"),
+            step=Decimal("0.01"),
+            max_quantity=Decimal(900_000),
+            max_market_quantity=Decimal(200_000),
+            daily_volatility_bps=350 + number * 53 % 400,
+            beta_pct=70 + number * 29 % 80,
+            spread_bps=Decimal(3),
+            level_depth_quote=Decimal(8_000),
+            daily_volume_quote=Decimal(50_000_000),
+        )
+        coins[coin.symbol] = coin
+    return coins
+
+
 DEFAULT_WALLET: dict[str, Decimal] = {
     "SOL": Decimal(120),
     "ETH": Decimal("4.5"),

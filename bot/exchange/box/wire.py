@@ -1,11 +1,12 @@
 """The shapes of answers: Binance's field names, numbers as text with eight decimals."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from bot.exchange.box import filters
 from bot.exchange.box.bars import Bar
-from bot.exchange.box.orders import Kind, Order, Trade
+from bot.exchange.box.orders import Kind, Order, OrderList, Trade
 from bot.exchange.box.universe import Coin
 
 Json = dict[str, Any]
@@ -24,7 +25,7 @@ def order_state(order: Order) -> Json:
     shape: Json = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
         "price": amount(order.price),
         "origQty": amount(order.quantity),
@@ -38,6 +39,9 @@ def order_state(order: Order) -> Json:
     }
     if order.kind.is_conditional:
         shape["stopPrice"] = amount(order.stop_price)
+    if order.trailing_bps:
+        shape["trailingDelta"] = order.trailing_bps
+        shape["trailingTime"] = -1 if order.trailing_ms is None else order.trailing_ms
     return shape
 
 
@@ -60,7 +64,7 @@ def order_ack(order: Order) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
         "transactTime": order.created_ms,
     }
@@ -99,13 +103,30 @@ def order_cancelled(order: Order, cancel_id: str) -> Json:
     }
 
 
+def list_state(order_list: OrderList, orders: Iterable[Order]) -> Json:
+    """Return an order list as queries tell it."""
+    return {
+        "orderListId": order_list.list_id,
+        "contingencyType": "OCO",
+        "listStatusType": "ALL_DONE" if order_list.is_done else "EXEC_STARTED",
+        "listOrderStatus": "ALL_DONE" if order_list.is_done else "EXECUTING",
+        "listClientOrderId": order_list.client_id,
+        "transactionTime": order_list.updated_ms,
+        "symbol": order_list.symbol,
+        "orders": [
+            {"symbol": order.symbol, "orderId": order.order_id, "clientOrderId": order.client_order_id}
+            for order in orders
+        ],
+    }
+
+
 def own_trade(trade: Trade) -> Json:
     """Return one fill of the account."""
     return {
         "symbol": trade.symbol,
         "id": trade.trade_id,
         "orderId": trade.order_id,
-        "orderListId": -1,
+        "orderListId": trade.list_id,
         "price": amount(trade.price),
         "qty": amount(trade.quantity),
         "quoteQty": amount(trade.quote_quantity),
@@ -163,10 +184,10 @@ def market(coin: Coin, *, is_trading: bool) -> Json:
         "quoteCommissionPrecision": 8,
         "orderTypes": ORDER_TYPES,
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": False,
         "amendAllowed": False,
         "pegInstructionsAllowed": False,
@@ -203,12 +224,19 @@ def market_filters(coin: Coin) -> list[Json]:
         "applyMaxToMarket": False,
         "avgPriceMins": filters.AVERAGE_MINUTES,
     }
+    trailing = {
+        f"{edge}Trailing{side}Delta": bps
+        for side in ("Above", "Below")
+        for edge, bps in (("min", filters.LEAST_TRAILING_BPS), ("max", filters.MOST_TRAILING_BPS))
+    }
     return [
         {"filterType": "PRICE_FILTER", **prices},
         {"filterType": "LOT_SIZE", **lots},
         {"filterType": "MARKET_LOT_SIZE", **market_lots},
         {"filterType": "PERCENT_PRICE_BY_SIDE", **percent},
         {"filterType": "NOTIONAL", **notional},
+        {"filterType": "TRAILING_DELTA", **trailing},
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": filters.MAX_OPEN_ORDERS},
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": filters.MAX_ORDER_LISTS},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": filters.MAX_WAITING_STOPS},
     ]

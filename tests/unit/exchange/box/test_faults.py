@@ -46,3 +46,15 @@ def test_the_body_is_json_with_a_code_or_the_bytes_of_choice() -> None:
     assert Scenario(action="status_before").answer() == b""
     assert Scenario(action="status_before", code=-1003, message="x").answer() == b'{"code":-1003,"msg":"x"}'
     assert Scenario(action="status_before", code=-1, body="<html>").answer() == b"<html>"
+
+
+def test_faults_of_events_and_of_requests_do_not_meet() -> None:
+    faults = Faults()
+    faults.add(Scenario(action="event_missing", match=Match(event="executionReport", nth=2)))
+    faults.add(Scenario(action="delay", match=Match(method="WS", path="order.place")))
+    assert faults.strike("POST", "/api/v3/order") is None
+    assert faults.strike_event("trade", "solusdt@trade") is None
+    assert faults.strike_event("executionReport", "user") is None
+    assert faults.strike_event("executionReport", "user") is not None
+    assert faults.strike("WS", "order.place") is not None
+    assert not faults.waiting

@@ -1,10 +1,17 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.exchange.box.errors import ApiError
-from bot.exchange.box.filters import MAX_OPEN_ORDERS, MAX_WAITING_STOPS, Surroundings, check_filters
+from bot.exchange.box.filters import (
+    MAX_OPEN_ORDERS,
+    MAX_WAITING_STOPS,
+    Surroundings,
+    check_counts,
+    check_filters,
+)
 from bot.exchange.box.orders import Kind, Lifetime, NewOrder, Order, Side
 from bot.exchange.box.universe import COIN_BY_SYMBOL
 
@@ -19,6 +26,10 @@ def new(kind: Kind = Kind.LIMIT, **fields: str) -> NewOrder:
     if kind is Kind.LIMIT:
         numbers.setdefault("price", Decimal(100))
     return NewOrder(symbol=SOL.symbol, side=Side.SELL, kind=kind, client_order_id="x", **numbers)
+
+
+def trailing(bps: int) -> NewOrder:
+    return msgspec.structs.replace(new(Kind.STOP_LOSS), trailing_bps=bps)
 
 
 def resting(count: int, *, waiting: bool = False) -> list[Order]:
@@ -67,6 +78,10 @@ def check(order: NewOrder, open_orders: list[Order] | None = None) -> str | None
         (new(Kind.MARKET, quantity="0", quote_quantity="5"), None),
         (new(Kind.MARKET, quantity="0", quote_quantity="4.99"), "NOTIONAL"),
         (new(quantity="90000", price="100.01"), "NOTIONAL"),
+        (trailing(9), "TRAILING_DELTA"),
+        (trailing(10), None),
+        (trailing(2_000), None),
+        (trailing(2_001), "TRAILING_DELTA"),
     ],
 )
 def test_each_filter_holds_at_its_edge(order: NewOrder, refusal: str | None) -> None:
@@ -85,3 +100,20 @@ def test_the_number_of_waiting_stops_is_limited() -> None:
     assert check(stop, resting(MAX_WAITING_STOPS, waiting=True)) == "MAX_NUM_ALGO_ORDERS"
     assert check(stop, resting(MAX_WAITING_STOPS)) is None
     assert check(new(), resting(MAX_WAITING_STOPS, waiting=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("open_orders", "stops", "refusal"),
+    [
+        (resting(MAX_OPEN_ORDERS - 2), 1, None),
+        (resting(MAX_OPEN_ORDERS - 1), 1, "MAX_NUM_ORDERS"),
+        (resting(MAX_WAITING_STOPS - 2, waiting=True), 2, None),
+        (resting(MAX_WAITING_STOPS - 1, waiting=True), 2, "MAX_NUM_ALGO_ORDERS"),
+    ],
+)
+def test_a_list_counts_as_its_orders(open_orders: list[Order], stops: int, refusal: str | None) -> None:
+    if refusal is None:
+        check_counts(open_orders, orders=2, stops=stops)
+        return
+    with pytest.raises(ApiError, match=refusal):
+        check_counts(open_orders, orders=2, stops=stops)

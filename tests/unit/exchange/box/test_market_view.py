@@ -6,7 +6,7 @@ from bot.exchange.box.bars import join
 from bot.exchange.box.candles import Wanted, find_candles
 from bot.exchange.box.intervals import LENGTH_MS, following, opening, preceding
 from bot.exchange.box.orders import Side
-from bot.exchange.box.public_trades import newest_number, public_trades
+from bot.exchange.box.public_trades import EVERY_MS
 from tests.fakes.box_exchange import HOUR_MS, advance, box_exchange, force, last
 
 
@@ -133,9 +133,11 @@ def test_the_book_thins_and_widens_in_stress() -> None:
 
 def test_public_trades_lie_on_the_path() -> None:
     exchange = box_exchange()
-    newest = newest_number(exchange.now_ms)
-    trades = list(public_trades(exchange.view, "SOLUSDT", newest - 99, newest))
-    assert [trade.number for trade in trades] == list(range(newest - 99, newest + 1))
+    trades = exchange.trades.newest("SOLUSDT", 100, exchange.now_ms)
+    newest_ms = exchange.now_ms // EVERY_MS * EVERY_MS
+    assert [trade.executed_ms for trade in trades] == [
+        newest_ms - EVERY_MS * back for back in reversed(range(100))
+    ]
     for trade in trades:
         assert trade.price == exchange.view.last_price("SOLUSDT", trade.executed_ms)
         assert trade.quantity > 0

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.exchange.box import persistence
@@ -39,3 +40,18 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
     with pytest.raises(StateFileError, match="found version 2"):
         persistence.load(path)
+
+
+def test_a_file_from_before_order_lists_and_trailing_stops_is_still_read(tmp_path: Path) -> None:
+    exchange = box_exchange()
+    place(exchange, "SELL", "LIMIT", "1", price="200")
+    kept = msgspec.to_builtins(exchange.snapshot())
+    for name in ("lists", "gone"):
+        del kept["ledger"][name]
+    for name in ("trailing_bps", "trailing_ms", "extreme", "list_id"):
+        del kept["ledger"]["orders"][0][name]
+    for name in ("limits", "extra_coins", "ping_every_s", "connection_life_s"):
+        del kept["config"][name]
+    path = tmp_path / "box.json"
+    path.write_bytes(msgspec.json.encode(kept))
+    assert persistence.load(path) == exchange.snapshot()
