@@ -10,6 +10,7 @@ from bot.app.clock import SystemClock
 from bot.app.connection import BoxConnection, write_box
 from bot.app.parent_watch import watch_parent
 from bot.exchange.box.config import BoxConfig
+from bot.exchange.box.limits import REAL_LIMITS, Limits
 from bot.exchange.box.server import serve_forever
 from bot.storage.home import Home
 
@@ -36,6 +37,7 @@ def serve_box(
     state_file: Path | None,
     announce: Callable[[BoxConnection], None],
     stop_with_parent: int | None = None,
+    has_real_limits: bool = False,
 ) -> None:
     """Serve until stopped; in a home the exchange is kept there and its address is written down.
 
@@ -45,11 +47,15 @@ def serve_box(
         state_file: Keeps the exchange over restarts; in a home `state/run/box_exchange.json` by default.
         announce: Told the address once it serves.
         stop_with_parent: The process that started this one; end when it is gone.
+        has_real_limits: Refuse what the real exchange would refuse for being too much.
     """
     in_home = home.run.is_dir()
     if state_file is None and in_home:
         state_file = home.run / "box_exchange.json"
-    config = BoxConfig(**options, state_file=str(state_file) if state_file is not None else None)
+    limits = REAL_LIMITS if has_real_limits else Limits()
+    config = BoxConfig(
+        **options, limits=limits, state_file=str(state_file) if state_file is not None else None
+    )
 
     def heard(address: BoxConnection) -> None:
         if in_home:

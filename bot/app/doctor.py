@@ -12,6 +12,7 @@ import msgspec
 
 from bot.app.wiring import App
 from bot.kernel.errors import BotError, ExchangeError, SettingsError
+from bot.observability.queue_words import queue_words
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.locks import who_holds
 from bot.storage.heartbeat import read_heartbeat
@@ -23,6 +24,7 @@ from bot.storage.sql.engine import WAL_SAFE_VERSION, sqlite_module, version_of
 
 _FREE_WARN, _FREE_FAIL = 1024**3, 64 * 1024**2
 _COPY_AGE = dt.timedelta(days=7)
+_QUEUE_WINDOW, _QUEUE_ROWS, _QUEUE_AGE_S = dt.timedelta(hours=1), 10_000, 60
 _BEAT_AGE_S, _SKEW_WARN_S, _SKEW_FAIL_S = 10, 1, 5
 
 
@@ -59,6 +61,7 @@ def examine_home(app: App, *, exchange: bool = True) -> list[Check]:
         ("state lock", _lock),
         ("disk", _disk),
         ("database", _database),
+        ("queue", _queue),
         ("heartbeat", _heartbeat),
         ("copy of the home", _copy),
         ("orphaned proposals", _orphans),
@@ -145,8 +148,28 @@ def _database(app: App) -> Iterator[Check]:
         found=f"{told}, {'write-ahead log' if safe else 'rollback journal, because its log is not safe'}",
         fix="" if safe else "pip install pysqlite3 gives a newer one.",
     )
-    waiting = len(app.queue.queued(limit=1_000))
+    waiting = app.queue.figures(window=_QUEUE_WINDOW, at_most=1).waiting
     yield Check(name="database", verdict=Verdict.PASS, found=f"answers, {waiting} commands wait")
+
+
+def _queue(app: App) -> Iterator[Check]:
+    """How long the oldest command has waited, and whether some ended as failed."""
+    figures = app.queue.figures(window=_QUEUE_WINDOW, at_most=_QUEUE_ROWS, count_failed=True)
+    stuck = (figures.oldest_waiting_s or 0) > _QUEUE_AGE_S
+    yield Check(
+        name="queue",
+        verdict=Verdict.WARN if stuck else Verdict.PASS,
+        found=queue_words(figures),
+        fix="Nobody takes commands: bot run, or bot worker --once" if stuck else "",
+    )
+    yield Check(
+        name="failed commands",
+        verdict=Verdict.WARN if figures.failed_kept else Verdict.PASS,
+        found=f"{figures.failed_kept or 'none'} among all that are kept",
+        fix="bot commands ls --state failed tells why; send anew what is still wanted"
+        if figures.failed_kept
+        else "",
+    )
 
 
 def _heartbeat(app: App) -> Iterator[Check]:
@@ -166,11 +189,12 @@ def _heartbeat(app: App) -> Iterator[Check]:
         return
     age_s = (app.clock.now() - beat.at).total_seconds()
     stale = age_s > _BEAT_AGE_S
+    hangs = f"; hangs: {', '.join(beat.late)}" if beat.late else ""
     yield Check(
         name="heartbeat",
-        verdict=Verdict.WARN if stale else Verdict.PASS,
-        found=f"{beat.what} {beat.pid}, {age_s:.0f} s ago",
-        fix="It hangs: look at its output, then stop and start it." if stale else "",
+        verdict=Verdict.WARN if stale or hangs else Verdict.PASS,
+        found=f"{beat.what} {beat.pid}, {age_s:.0f} s ago{hangs}",
+        fix="It hangs: look at its output, then stop and start it." if stale or hangs else "",
     )
 
 

@@ -21,6 +21,15 @@ def account() -> str:
         return f"uid{os.getuid()}"
 
 
+def account_exists(name: str) -> bool:
+    """Say whether this host knows an operating-system account of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return name == f"uid{os.getuid()}"
+    return True
+
+
 def wants_debug() -> bool:
     """Say whether `BOT_DEBUG` asks for tracebacks."""
     return bool(os.environ.get("BOT_DEBUG"))
@@ -29,6 +38,14 @@ def wants_debug() -> bool:
 def wants_no_colour() -> bool:
     """Say whether `NO_COLOR` (no-color.org) asks for output without escape codes."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as people write it: `~` stands for the user's own folder."""
+    own = os.environ.get("HOME")
+    if own and own != "/" and path.is_relative_to(own):
+        return str(Path("~") / path.relative_to(own))
+    return str(path)
 
 
 def default_home() -> Path:

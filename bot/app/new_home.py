@@ -13,7 +13,8 @@ _SETTINGS_TEXT = """\
 # Settings of this home. `bot settings show --origin` lists all of them with their meaning.
 environment = "{environment}"
 
-# Who may act here; os_user is the operating-system account that the person works from.
+# Who may act here first; os_user is the operating-system account that the person works from.
+# Others are added by `bot users add`; from the first such change on, `bot users ls` tells who counts.
 [users.{user}]
 role = "admin"
 os_user = "{account}"

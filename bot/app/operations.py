@@ -6,13 +6,12 @@ An edge that asks for something gets an `Answer`: the row as it stands, and whet
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot.app.wiring import App
 from bot.commands.registry import RISK_LOWERING
-from bot.holdings.baseline import BaselineContent, capture
+from bot.holdings.baseline import BaselineContent, capture, with_frozen_quote
 from bot.kernel.errors import DatabaseUnavailableError, ExchangeAnswerError, StateFileError
 from bot.lifecycle.command_payloads import Payload
 from bot.lifecycle.commands import CommandOutcome, CommandRow, CommandType, NewCommand
@@ -20,6 +19,9 @@ from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.heartbeat import read_heartbeat
 from bot.storage.private_files import read_json, write_json
+
+if TYPE_CHECKING:
+    from bot.app.wiring import App
 
 _LOOK_EVERY_S = 0.02
 _WORKER_GRACE_S = 1.0
@@ -37,14 +39,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     applied_here: bool = False
 
 
-def worker_is_alive(app: App) -> bool:
+def worker_is_alive(app: "App") -> bool:
     """Say whether a `run` or `worker` process works in this home."""
     heartbeat = read_heartbeat(app.home)
     return heartbeat is not None and heartbeat.is_alive
 
 
 def send(
-    app: App,
+    app: "App",
     command_type: CommandType,
     asset: str,
     payload: Payload | Mapping[str, Any],
@@ -52,6 +54,7 @@ def send(
     wait_s: float,
     apply_here: bool = False,
     idempotency_key: str | None = None,
+    on_wait: Callable[[CommandRow], None] | None = None,
 ) -> Answer:
     """Enqueue a command of the acting person and wait for its outcome.
 
@@ -63,6 +66,7 @@ def send(
         wait_s: How long to wait for a worker's outcome; 0 only enqueues.
         apply_here: Apply it in this process when no worker does at once (what lowers risk does not wait).
         idempotency_key: The client's own; the same key again gives the same answer.
+        on_wait: Told of the command once it is on the bus and its outcome is waited for.
 
     Raises:
         UsageError, RefusedError: It was not put on the bus.
@@ -79,6 +83,8 @@ def send(
         return _answer(app, command.uid, command_type, asset, outcome, here=True)
     if row.outcome is not None:
         return _answer(app, row.uid, command_type, asset, row.outcome)
+    if on_wait is not None and wait_s > 0 and (may_apply_here or worker_is_alive(app)):
+        on_wait(row)
     if may_apply_here:
         if worker_is_alive(app):
             row = wait_for(app, row, min(wait_s, _WORKER_GRACE_S))
@@ -93,7 +99,7 @@ def send(
     return _answer(app, row.uid, command_type, asset, row.outcome)
 
 
-def _enqueue(app: App, command: NewCommand, *, mends: bool) -> CommandRow:
+def _enqueue(app: "App", command: NewCommand, *, mends: bool) -> CommandRow:
     """Put it on the bus; what lowers risk mends a damaged state file first instead of giving up."""
     try:
         return app.queue.enqueue(command)
@@ -105,14 +111,14 @@ def _enqueue(app: App, command: NewCommand, *, mends: bool) -> CommandRow:
 
 
 def dry_run(
-    app: App, command_type: CommandType, asset: str, payload: Payload | Mapping[str, Any]
+    app: "App", command_type: CommandType, asset: str, payload: Payload | Mapping[str, Any]
 ) -> CommandOutcome:
     """Run the same rules on the real state and change nothing."""
     command = app.maker.make(command_type, asset, payload, actor=app.actor)
     return app.applier.apply(command, dry_run=True)
 
 
-def wait_for(app: App, row: CommandRow, wait_s: float) -> CommandRow:
+def wait_for(app: "App", row: CommandRow, wait_s: float) -> CommandRow:
     """Return the row once it has an outcome, or as it stands when the time is up."""
     deadline = app.clock.monotonic() + wait_s
     while row.outcome is None and app.clock.monotonic() < deadline:
@@ -121,7 +127,7 @@ def wait_for(app: App, row: CommandRow, wait_s: float) -> CommandRow:
     return row
 
 
-def wait_for_proposal(app: App, asset: str, wait_s: float, tick: Callable[[], None]) -> AssetState:
+def wait_for_proposal(app: "App", asset: str, wait_s: float, tick: Callable[[], None]) -> AssetState:
     """Return the asset's state once the engine has answered, or as it stands when the time is up."""
     deadline = app.clock.monotonic() + wait_s
     state = app.store.read(MANAGED_STATE).content.state_of(asset)
@@ -132,8 +138,10 @@ def wait_for_proposal(app: App, asset: str, wait_s: float, tick: Callable[[], No
     return state
 
 
-def capture_baseline(app: App) -> BaselineContent:
+def capture_baseline(app: "App", *, freeze_quote: bool = False) -> BaselineContent:
     """Read the wallet and keep its description for `apply`; coins in the bot's hands are marked.
+
+    With `freeze_quote` the quote that is there now is the owner's: the bot may spend what comes later.
 
     Raises:
         ExchangeError: The wallet could not be read, or not completely.
@@ -144,6 +152,8 @@ def capture_baseline(app: App) -> BaselineContent:
             "The wallet was not told completely, so it is not captured.", why="Missing is not zero."
         )
     content = capture(wallet, quote=app.settings["quote"], source=app.gateway.capabilities.name)
+    if freeze_quote:
+        content = with_frozen_quote(content, app.settings["quote"])
     managed = app.store.read(MANAGED_STATE).content
     assets = {
         name: msgspec.structs.replace(entry, policy_lifecycle_managed=True)
@@ -156,7 +166,7 @@ def capture_baseline(app: App) -> BaselineContent:
     return content
 
 
-def captured_baseline(app: App) -> dict[str, Any]:
+def captured_baseline(app: "App") -> dict[str, Any]:
     """Return the description that `capture` kept.
 
     Raises:
@@ -170,7 +180,7 @@ def captured_baseline(app: App) -> dict[str, Any]:
     return data
 
 
-def _capture_path(app: App) -> Path:
+def _capture_path(app: "App") -> Path:
     return app.home.run / "baseline_capture.json"
 
 
@@ -179,7 +189,7 @@ def _plain(value: object) -> Any:
 
 
 def _answer(
-    app: App,
+    app: "App",
     uid: str,
     command_type: CommandType,
     asset: str,

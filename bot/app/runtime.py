@@ -2,7 +2,7 @@
 
 Rules of the daemon:
 1. One per home (pid lock); it checks itself each round and stops if its lock was taken away.
-2. Commands, engine and trading loop run in threads of their own: a long proposal holds up nobody.
+2. Commands, engines and trading loop run in threads of their own: a long proposal holds up nobody.
 3. SIGTERM finishes the commit in hand. A state that cannot be trusted, or a flush that failed, stops
    everything, because nothing may be decided without the state.
 4. A lock that is held, a full disk, a database or an exchange that does not answer stop nothing: the
@@ -10,7 +10,6 @@ Rules of the daemon:
 """
 
 import contextlib
-import datetime as dt
 import signal
 import sys
 import threading
@@ -20,9 +19,10 @@ from typing import Any
 
 import msgspec
 
-from bot import __version__
+from bot.app.engine_threads import EngineThreads, engine_loop
 from bot.app.housekeeping import Housekeeping
 from bot.app.process_timeline import ProcessTimeline, why_it_ended
+from bot.app.service_signs import COMMANDS, TRADING, WORK_S, ServiceSigns
 from bot.app.upkeep import Upkeep
 from bot.app.wiring import App
 from bot.commands.command_worker import WorkedCommand
@@ -35,14 +35,15 @@ from bot.kernel.errors import (
     StateConflictError,
     StateFileError,
     StateWriteError,
+    StopRuleBrokenError,
     StorageError,
 )
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
+from bot.lifecycle.proposal_rules import STOP_RULE_ABORTS
 from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.locks import PidLock
-from bot.storage.heartbeat import Heartbeat, remove_heartbeat, write_heartbeat
-from bot.storage.process_info import start_token, this_process
+from bot.storage.heartbeat import remove_heartbeat
 from bot.storage.sql.waking import Wakeup
 from bot.trading.report import CycleReport, Step
 
@@ -62,8 +63,11 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_failures(self) -> bool:
-        """Say whether a command ended as failed."""
-        return any(item.outcome.state is CommandState.FAILED for item in self.commands)
+        """Say whether a command ended as failed, or broke a stop rule."""
+        return any(
+            item.outcome.state is CommandState.FAILED or item.outcome.code == _STOP_RULE
+            for item in self.commands
+        ) or any(result.code in STOP_RULE_ABORTS for result in self.proposals)
 
 
 def worker_once(app: App) -> OnceReport:
@@ -81,7 +85,7 @@ def worker_once(app: App) -> OnceReport:
     unreached = None
     if _has_pending(app):
         try:
-            proposals = app.engine.make_waiting()
+            proposals = EngineThreads(app).make_all()
         except ExchangeError as error:
             unreached = _told_error(error)
         commands += app.worker.drain()
@@ -125,11 +129,10 @@ class Daemon:
         self._stop = threading.Event()
         self._engine_due = threading.Event()
         self._failure: BaseException | None = None
-        self._loop_at: dt.datetime | None = None
         self._wakeup: Wakeup | None = None
         self._housekeeping = Housekeeping(app)
         self._signal: int | None = None
-        self._beat_failed = False
+        self._signs = ServiceSigns(app, what=self._what, tell=tell)
 
     def run(self) -> None:
         """Work until a signal asks to stop.
@@ -148,16 +151,20 @@ class Daemon:
             old = {
                 number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
             }
-            threads = [threading.Thread(target=self._guarded, args=(work,)) for work in self._works()]
-            self._beat()
+            threads = [
+                threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in self._works()
+            ]
+            self._signs.tick()
             self._tell("started", {"what": self._what, "cycle_s": app.settings["trading.cycle_s"]})
             try:
                 for thread in threads:
                     thread.start()
-                while not self._stop.wait(0.5):
+                self._signs.ready()
+                while not self._stop.wait(self._signs.round_s):
                     pid_lock.check()
-                    self._beat()
+                    self._signs.tick()
             finally:
+                self._signs.stopping()
                 self.stop()
                 for thread in threads:
                     thread.join()
@@ -209,13 +216,16 @@ class Daemon:
     def _work_on_commands(self) -> None:
         app = self._app
         while not self._stop.is_set():
+            self._signs.back_within(COMMANDS, WORK_S)
             with self._told_and_tried_again("commands"):
                 app.sender.book_waiting()
-                done = app.worker.drain()
+                done = app.worker.drain(on_progress=lambda: self._signs.back_within(COMMANDS, WORK_S))
                 for item in done:
                     self._tell("command", _told(item))
                     if item.contradicted is not None:
                         self._tell("alarm", _contradiction(item, item.contradicted))
+                    if item.outcome.code == _STOP_RULE:
+                        self._tell("alarm", _told(item))
                 if any(item.row.type is CommandType.REQUEST_MANAGED_PROPOSAL for item in done):
                     self._engine_due.set()
                 if any(item.row.type in _SETTINGS_COMMANDS for item in done):
@@ -223,17 +233,24 @@ class Daemon:
                 for step in app.scheduler.run_due(app.clock.now()):
                     self._tell("scheduled", msgspec.structs.asdict(step))
                 self._housekeeping.run_due(app.clock.now())
+                self._signs.look_at_queue(worked=bool(done))
             if self._wakeup is not None and not self._stop.is_set():
-                self._wakeup.wait(app.settings.seconds("worker.safety_poll_s"))
+                poll_s = app.settings.seconds("worker.safety_poll_s")
+                self._signs.back_within(COMMANDS, poll_s + WORK_S)
+                self._wakeup.wait(poll_s)
 
     def _work_on_proposals(self) -> None:
-        while not self._stop.is_set():
-            with self._told_and_tried_again("proposals"):
-                if _has_pending(self._app):
-                    for result in self._app.engine.make_waiting():
-                        self._tell("proposal", msgspec.structs.asdict(result))
-            self._engine_due.wait(self._app.settings.seconds("worker.safety_poll_s"))
-            self._engine_due.clear()
+        engine_loop(
+            self._app,
+            stop=self._stop,
+            due=self._engine_due,
+            tell=self._tell_proposal,
+            guard=lambda: self._told_and_tried_again("proposals"),
+        )
+
+    def _tell_proposal(self, result: ProposalResult) -> None:
+        word = "alarm" if result.code in STOP_RULE_ABORTS else "proposal"
+        self._tell(word, msgspec.structs.asdict(result))
 
     def _keep_files_tidy(self) -> None:
         upkeep = Upkeep(self._app)
@@ -246,14 +263,17 @@ class Daemon:
     def _trade(self) -> None:
         app = self._app
         while not self._stop.is_set():
+            cycle_s = app.settings.seconds("trading.cycle_s")
+            works_s = max(WORK_S, 12 * app.settings.seconds("exchange.timeout_s"))
+            self._signs.back_within(TRADING, cycle_s + works_s)
             with self._told_and_tried_again("trading"):
                 report = app.loop.run_once(app.clock.now())
-                self._loop_at = report.at
+                self._signs.cycle_done(report.at)
                 for step in report.steps:
                     self._tell("alarm" if step.alarm else "step", msgspec.structs.asdict(step))
                 if report.steps and self._wakeup is not None:
                     self._wakeup.notify()  # the rows of what was sold are written by the other thread
-            self._stop.wait(app.settings.seconds("trading.cycle_s"))
+            self._stop.wait(cycle_s)
 
     @contextlib.contextmanager
     def _told_and_tried_again(self, what: str) -> Iterator[None]:
@@ -276,32 +296,9 @@ class Daemon:
     def _alarm(self, what: str, error: BotError) -> None:
         self._tell("alarm", {"in": what, "code": error.code, "what": error.what, "why": error.why})
 
-    def _beat(self) -> None:
-        """Give a sign of life; a disk that takes none is told once and ends nothing."""
-        try:
-            self._write_beat()
-        except StateWriteError as error:
-            if not self._beat_failed:
-                self._alarm("heartbeat", error)
-            self._beat_failed = True
-        else:
-            self._beat_failed = False
-
-    def _write_beat(self) -> None:
-        me = this_process(__version__)
-        beat = Heartbeat(
-            pid=me.pid,
-            host=me.host,
-            process_started_at=me.process_started_at,
-            start_token=start_token(me.pid),
-            version=__version__,
-            what=self._what,
-            at=self._app.clock.now(),
-            loop_at=self._loop_at,
-        )
-        write_heartbeat(self._app.home, beat)
-
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._signal == number == signal.SIGINT:
+            raise KeyboardInterrupt  # the second time a person does not want to wait for the step in hand
         self._signal = number
         self._stop.set()
         self._engine_due.set()
@@ -309,6 +306,7 @@ class Daemon:
 
 _PASSING = (LockHeldError, StateConflictError, StateWriteError, DatabaseUnavailableError, ExchangeError)
 _UPKEEP_LOOK_S = 60
+_STOP_RULE = StopRuleBrokenError.default_code
 _SETTINGS_COMMANDS = (CommandType.APPLY_RUNTIME_CONFIG, CommandType.CLEAR_RUNTIME_CONFIG)
 
 
@@ -333,7 +331,7 @@ def _contradiction(item: WorkedCommand, here: CommandOutcome) -> dict[str, str]:
 def _told(item: WorkedCommand) -> dict[str, Any]:
     return {
         "uid": item.row.uid,
-        "type": item.row.type.value,
+        "type": str(item.row.type),
         "asset": item.row.asset,
         "actor": item.row.actor,
         "state": item.outcome.state.value,

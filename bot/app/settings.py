@@ -14,7 +14,7 @@ import msgspec
 
 from bot.app.settings_table import BY_NAME, SETTINGS, BadValueError, Setting
 from bot.kernel.errors import SettingsError
-from bot.lifecycle.policy import LifecyclePolicy
+from bot.lifecycle.policy import LifecyclePolicy, OverrideDepth
 from bot.lifecycle.roles import Role, RoleBook, User
 from bot.lifecycle.states import user_of
 
@@ -23,6 +23,8 @@ _OUTSIDE = ("BOT_HOME", "BOT_DEBUG")
 _OF_TESTS = "BOT_TEST_"
 """Variables that only the test suite reads."""
 _USERS = "users"
+RUNTIME_CONFIG = "runtime config"
+"""Where a value stands that was applied by command."""
 
 
 class Value(NamedTuple):
@@ -35,20 +37,17 @@ class Value(NamedTuple):
     @property
     def shown(self) -> str:
         """Return the value for people; a secret only as set or not."""
-        if self.setting.secret:
-            return "(set)" if self.value else "(not set)"
-        if isinstance(self.value, tuple):
-            parts = (f"{part[0]}={part[1]}" if isinstance(part, tuple) else part for part in self.value)
-            return ",".join(parts)
-        return str(self.value)
+        return shown(self.setting, self.value)
 
 
 class Settings:
     """All settings of one home, resolved once."""
 
-    def __init__(self, values: Mapping[str, Value], users: RoleBook) -> None:
+    def __init__(self, values: Mapping[str, Value], users: RoleBook, *, users_from: str) -> None:
         self._values = values
         self.users = users
+        self.users_from = users_from
+        """Where the users stand: in `bot.toml`, or in the runtime config."""
 
     def __getitem__(self, name: str) -> Any:
         """Return a setting's value (KeyError for an unknown name)."""
@@ -68,6 +67,9 @@ class Settings:
             environment=self["environment"],
             proposal_ttl=_hours(self["lifecycle.proposal_ttl_hours"]),
             variants=self["lifecycle.variants"],
+            override_depth=OverrideDepth(self["lifecycle.override_depth"]),
+            disabled=self["lifecycle.disabled"],
+            four_eyes=self["approval.four_eyes"] == "on",
             cooldown=_hours(self["lifecycle.cooldown_hours"]),
             reengage_direct=self["lifecycle.reengage"] == "direct",
             min_entry_stop_pct=self["lifecycle.min_entry_stop_pct"],
@@ -92,6 +94,7 @@ def resolve(
     runtime: Mapping[str, Any],
     file: Mapping[str, Any],
     file_name: str = "bot.toml",
+    users: RoleBook | None = None,
 ) -> Settings:
     """Resolve every setting from its sources.
 
@@ -101,56 +104,57 @@ def resolve(
         runtime: By dotted name, applied by command.
         file: `bot.toml`, parsed, with its tables nested.
         file_name: For messages.
+        users: Applied by command; while there are none, those of `bot.toml` count.
 
     Raises:
         SettingsError: Naming the key, where it stands, what was found and what would fit.
     """
     table = dict(file)
-    users = _users(table.pop(_USERS, {}), file_name)
+    file_users = _users(table.pop(_USERS, {}), file_name)
     from_file = _flatten(table)
     layers = (
         ("command line", dict(flags)),
         ("environment", _from_environment(environ)),
-        ("runtime config", dict(runtime)),
+        (RUNTIME_CONFIG, dict(runtime)),
         (file_name, from_file),
     )
     for origin, layer in layers:
         for name in layer:
             if name not in BY_NAME:
-                raise _unknown(name, origin)
+                raise unknown_setting(name, origin)
     if any(BY_NAME[name].secret for name in from_file):
         raise SettingsError(
             f"A secret stands in {file_name}.",
             why="Secrets come by environment or by exchange.credentials_file, never in this file.",
         )
-    values = {row.name: _value(row, layers) for row in SETTINGS}
-    return Settings(values, users)
+    environment = str(_value(BY_NAME["environment"], layers).value)
+    values = {row.name: _value(row, layers, environment) for row in SETTINGS}
+    return Settings(values, users or file_users, users_from=RUNTIME_CONFIG if users else file_name)
 
 
-def check_runtime_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that do not exist, do not fit, or must not change in a running home.
-
-    Raises:
-        SettingsError: As `resolve` does.
-    """
-    for name, value in settings.items():
-        row = BY_NAME.get(name)
-        if row is None:
-            raise _unknown(name, "runtime config")
-        if not row.runtime:
-            raise SettingsError(f"{name} is fixed for the life of a home.", why="It stands in bot.toml.")
-        _read(row, value, "runtime config")
+def shown(row: Setting, value: Any) -> str:
+    """Return a setting's value as people type it; a secret only as set or not."""
+    if row.secret:
+        return "(set)" if value else "(not set)"
+    if isinstance(value, tuple):
+        return ",".join(f"{part[0]}={part[1]}" if isinstance(part, tuple) else part for part in value)
+    return str(value)
 
 
-def _value(row: Setting, layers: tuple[tuple[str, dict[str, Any]], ...]) -> Value:
+def _value(row: Setting, layers: tuple[tuple[str, dict[str, Any]], ...], environment: str = "") -> Value:
     for origin, layer in layers:
         if row.name in layer:
-            shown = f"environment ({row.variable})" if origin == "environment" else origin
-            return Value(row, _read(row, layer[row.name], shown), shown)
-    return Value(row, row.default, "default")
+            where = f"environment ({row.variable})" if origin == "environment" else origin
+            return Value(row, read_setting(row, layer[row.name], where), where)
+    return Value(row, row.default_in(environment), "default")
 
 
-def _read(row: Setting, value: Any, origin: str) -> Any:
+def read_setting(row: Setting, value: Any, origin: str) -> Any:
+    """Return a setting's value from what stands in a source.
+
+    Raises:
+        SettingsError: It does not fit; the message says what would.
+    """
     try:
         return row.read(value)
     except BadValueError as error:
@@ -167,7 +171,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith("BOT_") or variable.startswith(_OF_TESTS) or variable in _OUTSIDE:
             continue
         if variable not in variables:
-            raise _unknown(variable, "environment", tuple(variables))
+            raise unknown_setting(variable, "environment", tuple(variables))
         if value:
             found[variables[variable]] = value
     return found
@@ -191,7 +195,8 @@ def _users(table: Any, file_name: str) -> RoleBook:
         raise SettingsError(f"The users in {file_name} cannot be read.", why=f"{error}.") from error
 
 
-def _unknown(name: str, origin: str, known: tuple[str, ...] = tuple(BY_NAME)) -> SettingsError:
+def unknown_setting(name: str, origin: str, known: tuple[str, ...] = tuple(BY_NAME)) -> SettingsError:
+    """Return the error for a name that no setting has, with what was meant perhaps."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     hint = f" Did you mean {close[0]}?" if close else ""
     return SettingsError(

@@ -10,10 +10,35 @@ from typing import Any, NamedTuple
 
 from bot.kernel.ids import is_asset
 from bot.kernel.money import ZERO, NotMoneyError, to_decimal
+from bot.lifecycle.policy import Feature, OverrideDepth
 
 
 class BadValueError(ValueError):
     """The text or value does not fit the setting; the message says what would."""
+
+
+def _never(_before: Any, _after: Any) -> bool:
+    return False
+
+
+def _up(before: Any, after: Any) -> bool:
+    return bool(after > before)
+
+
+def _down(before: Any, after: Any) -> bool:
+    return bool(after < before)
+
+
+def _more(before: Any, after: Any) -> bool:
+    return not set(after) <= set(before)
+
+
+def _fewer(before: Any, after: Any) -> bool:
+    return not set(before) <= set(after)
+
+
+def _to(riskier: str) -> Callable[[Any, Any], bool]:
+    return lambda before, after: after == riskier != before
 
 
 class Setting(NamedTuple):
@@ -26,6 +51,14 @@ class Setting(NamedTuple):
     secret: bool = False
     runtime: bool = True
     """Whether it may be changed by command in a running home."""
+    raises_risk: Callable[[Any, Any], bool] = _never
+    """Whether going from one value to another raises risk, and so needs a typed confirmation."""
+    mainnet: Any = None
+    """The default of mainnet, where it is another one."""
+
+    def default_in(self, environment: str) -> Any:
+        """Return the default of an environment."""
+        return self.mainnet if environment == "mainnet" and self.mainnet is not None else self.default
 
     @property
     def variable(self) -> str:
@@ -57,6 +90,18 @@ def _number(low: str, high: str) -> Callable[[Any], Decimal]:
         if not Decimal(low) <= number <= Decimal(high):
             raise BadValueError(f"expected a number from {low} to {high}")
         return number
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    number = _number(str(low), str(high))
+
+    def read(value: Any) -> int:
+        found = number(value)
+        if found != int(found):
+            raise BadValueError(f"expected a whole number from {low} to {high}")
+        return int(found)
 
     return read
 
@@ -117,7 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("exchange.api_key", "", _text, "API key; by environment only.", secret=True, runtime=False),
     Setting("exchange.secret", "", _text, "API secret; by environment only.", secret=True, runtime=False),
-    Setting("exchange.timeout_s", Decimal(10), _number("0.1", "120"), "How long one request may take."),
+    Setting("exchange.timeout_s", Decimal(10), _number("0.1", "120"), "How long one request may take.", runtime=False),
     Setting(
         "exchange.data_source",
         "sandbox",
@@ -137,22 +182,32 @@ SETTINGS: tuple[Setting, ...] = (
         Decimal(30),
         _number("1", "600"),
         "When 'no such order' is believed after an unknown outcome; never sooner than a request can live.",
+        runtime=False,
     ),
     Setting("database.url", "", _text, "SQL database of the bus; empty: SQLite in the home.", secret=True, runtime=False),
     Setting("database.keep_finished_days", Decimal(90), _number("1", "36500"), "How long finished commands are kept; their idempotency keys with them."),
     Setting("backup.mirror", "", _text, "Folder on another disk for an hourly verified copy of the home; empty: none.", runtime=False),
-    Setting("lifecycle.proposal_ttl_hours", Decimal(168), _number("0.01", "8760"), "Q-MH-1: how long a proposal may be decided."),
-    Setting("lifecycle.variants", _VARIANTS, _list(lambda v: v in _VARIANTS, "variants"), "Q-MH-2: variants that may be approved."),
-    Setting("lifecycle.cooldown_hours", Decimal(24), _number("0", "8760"), "Q-MH-12: rest after a no."),
-    Setting("lifecycle.reengage", "via_frozen", _one_of("via_frozen", "direct"), "Q-MH-9: the way back after an exit."),
-    Setting("lifecycle.min_entry_stop_pct", Decimal(1), _number("1", "50"), "M3: smallest distance from entry to stop, in percent."),
-    Setting("lifecycle.strategies", _STRATEGIES, _list(lambda v: v in _STRATEGIES, "strategy groups"), "Allow-list of strategy groups."),
-    Setting("lifecycle.stale_after_atr", Decimal(1), _number("0.01", "10"), "A proposal is stale once the price moved this many ATR."),
-    Setting("lifecycle.quantity_drift_pct", Decimal(5), _number("0", "50"), "Q-MH-7: allowed difference of quantities, in percent."),
-    Setting("lifecycle.approval_facts_max_age_s", Decimal(60), _number("1", "600"), "How old price and balance may be at an approval."),
-    Setting("risk.investable_capital_usdt", ZERO, _number("0", "1000000000000"), "CAP-1: hard cap for what the bot may buy; 0 = it buys nothing."),
-    Setting("risk.blacklist", (), _list(is_asset, "assets"), "Coins that are never proposed."),
+    Setting("lifecycle.proposal_ttl_hours", Decimal(168), _number("0.01", "8760"), "Q-MH-1: how long a proposal may be decided.", raises_risk=_up),
+    Setting("lifecycle.variants", _VARIANTS, _list(lambda v: v in _VARIANTS, "variants"), "Q-MH-2: variants that may be approved.", raises_risk=_more, mainnet=("recommended", "conservative")),
+    Setting("lifecycle.override_depth", "medium", _one_of(*OverrideDepth), "Q-MH-3: how far an override may go: stop and target only, or all but the strategy group.", raises_risk=_to("medium")),
+    Setting("lifecycle.disabled", (), _list(lambda v: v in set(Feature), "features"), "Q-MH-13: what is not offered here: aggressive_variant, dca, t2_recommendation.", raises_risk=_fewer, mainnet=tuple(Feature)),
+    Setting("approval.four_eyes", "off", _one_of("off", "on"), "Whether somebody else than the requester must approve.", raises_risk=_to("off")),
+    Setting("lifecycle.cooldown_hours", Decimal(24), _number("0", "8760"), "Q-MH-12: rest after a no.", raises_risk=_down, mainnet=Decimal(168)),
+    Setting("lifecycle.reengage", "via_frozen", _one_of("via_frozen", "direct"), "Q-MH-9: the way back after an exit.", raises_risk=_to("direct")),
+    Setting("lifecycle.min_entry_stop_pct", Decimal(1), _number("1", "50"), "M3: smallest distance from entry to stop, in percent.", raises_risk=_down, mainnet=Decimal(5)),
+    Setting("lifecycle.strategies", _STRATEGIES, _list(lambda v: v in _STRATEGIES, "strategy groups"), "Allow-list of strategy groups.", raises_risk=_more),
+    Setting("lifecycle.stale_after_atr", Decimal(1), _number("0.01", "10"), "A proposal is stale once the price moved this many ATR.", raises_risk=_up),
+    Setting("lifecycle.quantity_drift_pct", Decimal(5), _number("0", "50"), "Q-MH-7: allowed difference of quantities, in percent.", raises_risk=_up),
+    Setting("lifecycle.price_drift_atr", Decimal(2), _number("0.1", "100"), "Q-MH-7: how far the price may leave its reference, in ATR.", raises_risk=_up),
+    Setting("lifecycle.regime_drift", "opposite", _one_of("opposite", "off"), "Q-MH-7: whether a turn from BEAR to BULL, or back, is drift.", raises_risk=_to("off")),
+    Setting("lifecycle.drift_price_max_age_s", Decimal(60), _number("1", "3600"), "How old a price may be for a verdict about drift."),
+    Setting("trading.regime_reads_per_cycle", 2, _whole(0, 100), "How many coins' daily candles one cycle may read after a close."),
+    Setting("lifecycle.approval_facts_max_age_s", Decimal(60), _number("1", "600"), "How old price and balance may be at an approval.", raises_risk=_up),
+    Setting("risk.investable_capital_usdt", ZERO, _number("0", "1000000000000"), "CAP-1: hard cap for what the bot may buy; 0 = it buys nothing.", raises_risk=_up),
+    Setting("risk.blacklist", (), _list(is_asset, "assets"), "Coins that are never proposed.", raises_risk=_fewer),
     Setting("proposals.language", "en", _one_of("en", "de"), "Language of a proposal's explanation."),
+    Setting("engine.threads", 2, _whole(1, 16), "How many coins the proposal engine works on at once."),
+    Setting("proposals.suggestions", "off", _one_of("off", "on"), "Q-MH-6: whether bot suggestions may point at frozen coins worth a proposal; a message, nothing more."),
     Setting("trading.cycle_s", Decimal(5), _number("0.05", "3600"), "Pause between two cycles of the trading loop."),
     Setting("worker.safety_poll_s", Decimal(5), _number("0.05", "60"), "How often the worker looks without being woken."),
     Setting("cli.wait_s", Decimal(20), _number("0", "600"), "How long a command of the command line waits for its outcome."),

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bot.app.core import HomeContext
+from bot.app.proposal_progress import engines_at_work
 from bot.holdings.baseline import BaselineContent, Policy
 from bot.kernel.errors import StateFileError, UsageError
 from bot.kernel.ids import pair_of
@@ -70,12 +71,14 @@ def status(context: HomeContext, now: dt.datetime) -> StatusView:
         counts[line.state.value] = counts.get(line.state.value, 0) + 1
     you = context.known_user
     user = context.settings.users.get(you) if you is not None else None
+    engines = engines_at_work(context.home, now)
     waiting = tuple(
         {
             "asset": asset,
             "proposal_id": item.proposal_id,
             "state": item.state.value,
             "expires_at": item.expires_at,
+            **({"engine": engines[asset]} if asset in engines else {}),
         }
         for asset, item in managed.content.pending_proposals.items()
     )
@@ -103,6 +106,8 @@ def worker_view(heartbeat: Heartbeat | None, now: dt.datetime) -> dict[str, Any]
         "what": heartbeat.what,
         "age_s": round(max(0.0, (now - heartbeat.at).total_seconds()), 1),
         "loop_age_s": None if loop_age is None else round(max(0.0, loop_age), 1),
+        "late": heartbeat.late,
+        "queue": heartbeat.queue,
     }
 
 
@@ -120,9 +125,9 @@ def holdings(context: HomeContext, now: dt.datetime) -> tuple[HoldingLine, ...]:
             line = msgspec.structs.replace(
                 line,
                 position_quantity=position.quantity,
-                entry_price=position.entry_price,
-                stop_loss=position.stop_loss,
-                take_profit=position.take_profit,
+                entry_price=line.entry_price or position.entry_price,
+                stop_loss=line.stop_loss or position.stop_loss,
+                take_profit=line.take_profit or position.take_profit,
             )
         lines.append(line)
     return tuple(lines)
@@ -177,6 +182,15 @@ def find_proposal(context: HomeContext, reference: str) -> dict[str, Any]:
         UsageError: `no_such_proposal`, with what was meant perhaps.
         StateFileError: The file cannot be trusted.
     """
+    return read_proposal(context.home, proposal_id_of(context, reference))
+
+
+def proposal_id_of(context: HomeContext, reference: str) -> str:
+    """Return the id that an asset (its current proposal), an id or a unique prefix of one stands for.
+
+    Raises:
+        UsageError: `no_such_proposal`, with what was meant perhaps.
+    """
     managed = read_managed_state(context.store).content
     entry = managed.managed_assets.get(reference.upper())
     if entry is not None and entry.current_proposal_id is not None:
@@ -186,11 +200,11 @@ def find_proposal(context: HomeContext, reference: str) -> dict[str, Any]:
                 code="no_such_proposal",
                 fix="Is a worker running? bot worker --once",
             )
-        return read_proposal(context.home, entry.current_proposal_id)
+        return entry.current_proposal_id
     ids = list_proposal_ids(context.home)
     found = [name for name in ids if name.startswith(reference.lower())] if reference else []
     if len(found) == 1:
-        return read_proposal(context.home, found[0])
+        return found[0]
     if found:
         raise UsageError(
             f"{reference} stands for several proposals.",
@@ -234,15 +248,21 @@ def _line(
         policy=baseline.policy_of(asset).value,
         baseline_quantity=listed.quantity if listed is not None else None,
         approved_quantity=entry.approved_quantity,
-        stop_loss=entry.stop_loss,
-        take_profit=entry.take_profit,
-        entry_price=entry.synthetic_entry,
+        stop_loss=_live(entry, "stop_loss"),
+        take_profit=_live(entry, "take_profit"),
+        entry_price=_live(entry, "synthetic_entry"),
         exits=entry.exits.value if entry.exits is not None else None,
         variant=entry.variant,
         reason=_why(entry, baseline.policy_of(asset)),
         order_in_flight=entry.exit_intent.client_order_id if entry.exit_intent is not None else None,
         unprotected=in_hands and (not guarded or entry.exits is Exits.OFF),
     )
+
+
+def _live(entry: ManagedAsset, name: str) -> Decimal | None:
+    """Return the value that counts: the promotion's, unless a person set another (C1)."""
+    value: Decimal | None = (entry.overrides or {}).get(name, getattr(entry, name))
+    return value
 
 
 def _why(entry: ManagedAsset, policy: Policy) -> str:

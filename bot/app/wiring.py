@@ -17,6 +17,7 @@ from bot.commands.command_worker import CommandWorker
 from bot.commands.proposal_facts import FactLimits
 from bot.commands.proposal_maker import ProposalMaker
 from bot.commands.sender import CommandSender
+from bot.holdings.drift import DriftLimits
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.proposals.policy import ProposalPolicy, VariantName
@@ -60,7 +61,11 @@ class App(HomeContext):
     def maker(self) -> CommandMaker:
         """Return what checks and attributes commands."""
         return CommandMaker(
-            clock=self.clock, ids=self.ids, schemas=product_schemas(), users=self.settings.users
+            clock=self.clock,
+            ids=self.ids,
+            schemas=product_schemas(),
+            users=lambda: self.settings.users,
+            on_denied=self.tell_denied,
         )
 
     @cached_property
@@ -72,6 +77,7 @@ class App(HomeContext):
             policy=lambda: self.settings.lifecycle_policy(),  # noqa: PLW0108 - settings may be reloaded
             users=lambda: self.settings.users,
             facts=_LazyFacts(self),
+            review=self.review_settings,
         )
 
     @cached_property
@@ -129,9 +135,19 @@ class App(HomeContext):
             clock=self.clock,
             ids=self.ids,
             settings=LoopSettings(
-                quote=self.settings["quote"], lookup_settles_after=dt.timedelta(seconds=settles)
+                quote=self.settings["quote"],
+                lookup_settles_after=dt.timedelta(seconds=settles),
+                drift=lambda: drift_limits(self),
+                regime_reads_per_cycle=lambda: self.settings["trading.regime_reads_per_cycle"],
+                market_time_is_ours=self.market_time_is_ours,
             ),
         )
+
+    @property
+    def market_time_is_ours(self) -> bool:
+        """Say whether the exchange's market time is the world's; a box has its own."""
+        environment, source = (str(self.settings[name]) for name in ("environment", "exchange.data_source"))
+        return environment == "testnet" or (environment == "paper" and source == "testnet")
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -165,6 +181,16 @@ def proposal_policy(app: App) -> ProposalPolicy:
     return ProposalPolicy(
         allowed_variants=tuple(VariantName(name) for name in app.settings["lifecycle.variants"]),
         min_stop_distance_pct=app.settings["lifecycle.min_entry_stop_pct"],
+    )
+
+
+def drift_limits(app: App) -> DriftLimits:
+    """Return how far reality and record may differ (Q-MH-7)."""
+    return DriftLimits(
+        quantity_pct=app.settings["lifecycle.quantity_drift_pct"],
+        price_atr=app.settings["lifecycle.price_drift_atr"],
+        regime=app.settings["lifecycle.regime_drift"] != "off",
+        price_max_age_s=app.settings["lifecycle.drift_price_max_age_s"],
     )
 
 

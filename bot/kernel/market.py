@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from bot.kernel.money import ZERO
+from bot.kernel.money import ZERO, floor_to_step
 
 TIMEFRAME_SECONDS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
 
@@ -70,6 +70,11 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True):
     max_market_quantity: Decimal | None = None
     min_notional: Decimal = ZERO
     """Smallest order in quote units."""
+
+    def is_dust(self, quantity: Decimal, price: Decimal) -> bool:
+        """Say whether the exchange accepts no order for this quantity at this price."""
+        sellable = floor_to_step(quantity, self.step_size)
+        return sellable <= ZERO or sellable < self.min_quantity or sellable * price < self.min_notional
 
 
 class OwnTrade(msgspec.Struct, frozen=True, kw_only=True):

@@ -207,6 +207,66 @@ RULES: dict[str, Reason] = {
     "role_missing": Reason(
         "Your role does not allow this.", "Ask an admin; bot status tells who you are.", _ROLE
     ),
+    "settling_due": Reason(
+        "The last request is over, and the next pass puts the coin back to frozen first.",
+        "A daemon does so by itself; else: bot worker --once, then ask again.",
+        _REFUSED,
+    ),
+    "reason_missing": Reason(
+        "A decision against the bot's own alert needs its reason in words.",
+        "Add --reason TEXT.",
+        _USAGE,
+    ),
+    "four_eyes": Reason(
+        "Whoever asked for a proposal does not approve it (approval.four_eyes).",
+        "Ask another admin to read and approve it.",
+        _REFUSED,
+    ),
+    "override_too_deep": Reason(
+        "This home's override depth leaves this value as it was proposed (Q-MH-3).",
+        "Leave it out, or change lifecycle.override_depth: bot settings set",
+        _REFUSED,
+    ),
+    "feature_disabled": Reason(
+        "This is disabled in this environment (Q-MH-13).",
+        "Choose terms without it; bot settings show names what is disabled.",
+        _REFUSED,
+    ),
+    "setting_not_changeable": Reason(
+        "This setting does not change in a running home.",
+        "Correct it in bot.toml, or in the environment, and start anew.",
+        _REFUSED,
+    ),
+    "user_exists": Reason("There is a user of this name already.", "bot users ls", _REFUSED),
+    "user_unknown": Reason("There is no user of this name.", "bot users ls", _REFUSED),
+    "account_taken": Reason(
+        "Another user acts from this operating-system account.", "bot users ls names who.", _REFUSED
+    ),
+    "account_unknown": Reason(
+        "This host has no such operating-system account.",
+        "Make the account first, or correct --os-user.",
+        _REFUSED,
+    ),
+    "last_admin": Reason(
+        "Without its last admin nobody could decide anything in this home.",
+        "Make somebody else an admin first: bot users set-role NAME admin",
+        _REFUSED,
+    ),
+    "paused_already": Reason(
+        "The coin is paused already; a second pause may only turn the exits off.",
+        "Nothing to do: bot holdings show ASSET tells how it is paused; bot resume ASSET trades it again.",
+        _REFUSED,
+    ),
+    "release_pending_already": Reason(
+        "The coin is on its way back already; a second release may only make it immediate.",
+        "Nothing to do: bot holdings show ASSET; or bot release ASSET --mode immediate",
+        _REFUSED,
+    ),
+    "drift_known": Reason(
+        "This drift is recorded already; it is told once.",
+        "Nothing to do: bot holdings show ASSET tells what was recorded.",
+        _REFUSED,
+    ),
     # ---- proposal engine (proposal_aborted) -------------------------------------------------------
     "no_balance": Reason(
         "The wallet holds nothing of this coin.", "Buy or deposit it first; then propose again.", _REFUSED
@@ -258,4 +318,14 @@ RULES: dict[str, Reason] = {
         "The command ended with an unexpected error.", "bot commands show ID", ExitCode.UNEXPECTED
     ),
     "no_such_command": Reason("No command's id begins like this.", "bot commands ls", _USAGE),
+    "payload_too_large": Reason(
+        "The command's payload is larger, or nested deeper, than any honest one.",
+        "Send less in one command.",
+        _USAGE,
+    ),
+    "command_unreadable": Reason(
+        "The command's row in the database cannot be read: it did not come by the bus.",
+        "bot commands show ID tells what; send a new command by bot.",
+        ExitCode.UNEXPECTED,
+    ),
 }

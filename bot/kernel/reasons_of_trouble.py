@@ -72,6 +72,16 @@ TROUBLE: dict[str, Reason] = {
         "It was never meant to be edited; ask for a new one: bot propose ASSET",
         _FILE,
     ),
+    "proposal_input_invalid": Reason(
+        "What a proposal was computed from is missing or was changed.",
+        "Bring risk_proposals/inputs back from a copy of the home; the proposal itself stands as it is.",
+        _FILE,
+    ),
+    "proposal_not_reproduced": Reason(
+        "The engine makes another proposal of the same inputs.",
+        "Do not rely on it; ask for a new one: bot propose ASSET",
+        _FILE,
+    ),
     "database_unavailable": Reason(
         "The commands database did not answer.", "Look at its path or server, then try again.", _GONE
     ),
@@ -102,6 +112,11 @@ TROUBLE: dict[str, Reason] = {
     "setting_invalid": Reason(
         "A setting has a value that it cannot have.", "Correct it where it is set.", _FILE
     ),
+    "work_hangs": Reason(
+        "A part of the running bot has not come round for far too long.",
+        "A service manager starts it anew by itself; else stop it and start it: bot run",
+        _GONE,
+    ),
     # ---- exchange ---------------------------------------------------------------------------------
     "exchange_unavailable": Reason(
         "The exchange did not answer.",
@@ -124,6 +139,11 @@ TROUBLE: dict[str, Reason] = {
     "credentials_missing": Reason(
         "This environment needs API keys.", "Set BOT_EXCHANGE_API_KEY and BOT_EXCHANGE_SECRET.", _FILE
     ),
+    "order_transition_not_allowed": Reason(
+        "The order's state does not allow this step.",
+        "This is a defect: bot orders show ID tells what happened to the order; report it.",
+        ExitCode.UNEXPECTED,
+    ),
     # ---- general ----------------------------------------------------------------------------------
     "stop_rule_broken": Reason(
         "A stop rule would have been broken, so the act was stopped.",
@@ -132,6 +152,11 @@ TROUBLE: dict[str, Reason] = {
     ),
     "usage": Reason("The command cannot be understood.", "bot --help", _USAGE),
     "cancelled": Reason("Nothing was confirmed, so nothing was done.", "Run it again when ready.", _REFUSED),
+    "stopped_by_person": Reason(
+        "Ctrl-C was pressed twice.",
+        "bot status and bot commands ls tell what was done.",
+        ExitCode.INTERRUPTED,
+    ),
     "unexpected": Reason(
         "Something happened that the program does not know.",
         "Run it again with --debug and report what it prints.",

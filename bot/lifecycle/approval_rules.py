@@ -7,8 +7,10 @@ Refused unless all of these hold, each with its own code:
 3. the typed confirmation equals `<ASSET>:<variant>` to the letter (Q-MH-11, DR-4);
 4. the variant exists and is allowed here; the strategy group is on the allow-list (SR-14);
 5. overrides keep to Q-MH-3; stop < reference < target; the stop is far enough from the entry (M3);
+   a lower allocation lowers the quantity with it, a higher one never raises it;
 6. the facts are young; the wallet holds the quantity (unknown is not zero);
-7. neither price nor balance moved too far since (`proposal_stale`).
+7. neither price nor balance moved too far since (`proposal_stale`);
+8. where four eyes are asked for, they are not the requester's.
 
 SR-12: the promotion and its approval event are one commit, because they are one `Change`.
 """
@@ -22,11 +24,13 @@ import msgspec
 
 from bot.kernel.clock import iso_z
 from bot.kernel.errors import RefusedError
-from bot.kernel.money import HUNDRED, ZERO, text
+from bot.kernel.money import HUNDRED, ZERO, floor_to_step, text
 from bot.lifecycle.change import Act, Change, entry_of, move
 from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.lifecycle.documents import Exits, ManagedStateContent
 from bot.lifecycle.events import EventType
+from bot.lifecycle.level_rules import check_distance, check_features, check_order, check_override_depth
+from bot.lifecycle.policy import Feature
 from bot.lifecycle.proposal_rules import decidable_proposal
 from bot.lifecycle.states import user_of
 
@@ -70,6 +74,8 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
     offer: ProposalOffer
     price: Decimal | None
     wallet_quantity: Decimal | None
+    quantity_step: Decimal | None = None
+    """The exchange's grid for quantities, in base units."""
     observed_at: dt.datetime
 
 
@@ -78,11 +84,13 @@ def approve(
 ) -> Change:
     """T04: promote the asset with exactly the terms that were read."""
     pending = decidable_proposal(content, act, payload.proposal_id)
+    _check_four_eyes(act, pending.requested_by_user_id)
     offer = facts.offer
     _check_document(act, payload, offer, min(pending.expires_at, offer.expires_at))
     _check_recorded_digest(act, offer, entry_of(content, act.asset).proposal_digest)
     variant = _chosen_variant(act, payload, offer)
-    terms = _with_overrides(variant, payload)
+    terms = _with_overrides(act, variant, payload, facts)
+    check_features(act, dca=terms.dca, strategy_group=offer.strategy_group)
     _check_levels(act, offer, terms)
     _check_facts(act, offer, terms, facts)
     capped = ZERO < act.policy.investable_capital_usdt < terms.max_allocation_usdt
@@ -192,7 +200,8 @@ def _chosen_variant(act: Act, payload: ApproveManagedProposal, offer: ProposalOf
             code="variant_unknown",
             why=f"The proposal has {', '.join(sorted(offer.variants))}.",
         )
-    if payload.variant not in act.policy.variants:
+    disabled = payload.variant == "aggressive" and Feature.AGGRESSIVE_VARIANT in act.policy.disabled
+    if payload.variant not in act.policy.variants or disabled:
         raise RefusedError(
             f"{act.asset}: {payload.variant} is not offered in {act.policy.environment}",
             code="variant_not_allowed",
@@ -210,36 +219,46 @@ def _chosen_variant(act: Act, payload: ApproveManagedProposal, offer: ProposalOf
     return variant
 
 
-def _with_overrides(variant: VariantOffer, payload: ApproveManagedProposal) -> VariantOffer:
+def _with_overrides(
+    act: Act, variant: VariantOffer, payload: ApproveManagedProposal, facts: ApprovalFacts
+) -> VariantOffer:
     given = payload.overrides
     if given is None:
         return variant
-    chosen = {
-        name: value
-        for name in ("stop_loss", "take_profit", "max_allocation_usdt", "trailing", "dca")
-        if (value := getattr(given, name)) is not None
-    }
-    return msgspec.structs.replace(variant, **chosen)
+    chosen = {name: value for name in given.__struct_fields__ if (value := getattr(given, name)) is not None}
+    check_override_depth(act, chosen)
+    terms = msgspec.structs.replace(variant, **chosen)
+    if ZERO < terms.max_allocation_usdt < variant.max_allocation_usdt:
+        terms = msgspec.structs.replace(terms, quantity=_lowered_quantity(act, terms, facts))
+    return terms
+
+
+def _lowered_quantity(act: Act, terms: VariantOffer, facts: ApprovalFacts) -> Decimal:
+    """Return what a lower allocation hands over: less of the coin, on the exchange's grid."""
+    affordable = terms.max_allocation_usdt / facts.offer.reference_price
+    if affordable >= terms.quantity:
+        return terms.quantity
+    if facts.quantity_step is None:
+        raise RefusedError(
+            f"{act.asset}: the exchange's quantity step is not known",
+            code="market_unavailable",
+            why="A lower allocation hands over less, and less must be on the exchange's grid.",
+        )
+    return floor_to_step(affordable, facts.quantity_step)
 
 
 def _check_levels(act: Act, offer: ProposalOffer, terms: VariantOffer) -> None:
-    if not ZERO < terms.stop_loss < offer.reference_price < terms.take_profit:
-        raise RefusedError(
-            f"{act.asset}: stop {text(terms.stop_loss)}, reference {text(offer.reference_price)},"
-            f" target {text(terms.take_profit)} are not in this order",
-            code="levels_out_of_order",
-        )
+    reference, stop = offer.reference_price, terms.stop_loss
+    check_order(act.asset, stop_loss=stop, reference=reference, take_profit=terms.take_profit)
     if terms.max_allocation_usdt <= ZERO or terms.quantity <= ZERO:
         raise RefusedError(f"{act.asset}: quantity or allocation is not above zero", code="quantity_invalid")
-    # A coin bought far below the stop is in profit there: only the market's distance can hurt (M3).
-    entry, reference = offer.synthetic_entry, offer.reference_price
-    nearest = reference if entry <= terms.stop_loss else min(entry, reference)
-    distance_pct = (nearest - terms.stop_loss) / nearest * HUNDRED
-    if distance_pct < act.policy.min_entry_stop_pct:
+    check_distance(act, stop_loss=stop, reference=reference, entry=offer.synthetic_entry)
+
+
+def _check_four_eyes(act: Act, requested_by: str) -> None:
+    if act.policy.four_eyes and requested_by == user_of(act.actor):
         raise RefusedError(
-            f"{act.asset}: the stop lies {distance_pct:.2f} % below the entry",
-            code="stop_too_close",
-            why=f"At least {text(act.policy.min_entry_stop_pct)} % is required in {act.policy.environment}.",
+            f"{act.asset}: {requested_by} asked for this proposal, and may not approve it", code="four_eyes"
         )
 
 

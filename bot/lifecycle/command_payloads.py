@@ -11,6 +11,7 @@ import msgspec
 from bot.kernel.money import ZERO
 from bot.lifecycle.commands import CommandType
 from bot.lifecycle.documents import ExitReason, Exits, ReleaseMode
+from bot.lifecycle.roles import Role
 
 
 class EntryMethod(StrEnum):
@@ -125,12 +126,30 @@ class SettleManagedAsset(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+DriftKind = Literal["qty", "wallet_external", "price", "regime", "environment_reset"]
+
+
 class FlagManagedDrift(Payload, frozen=True, kw_only=True):
     """The bot found that reality and record differ."""
 
-    drift_kind: Literal["qty", "wallet_external", "price", "regime", "environment_reset"]
+    drift_kind: DriftKind
     evidence: Mapping[str, Any]
     fingerprint: str
+
+
+class UpdateManagedDrift(Payload, frozen=True, kw_only=True):
+    """A recorded drift has other figures now, or is gone."""
+
+    drift_kind: DriftKind
+    evidence: Mapping[str, Any]
+    gone: bool = False
+
+
+class SetReferenceRegime(Payload, frozen=True, kw_only=True):
+    """The first clear regime after a SIDEWAYS reference."""
+
+    regime: Literal["BULL", "BEAR"]
+    evidence: Mapping[str, Any]
 
 
 class OverrideManagedLevels(LevelOverrides, frozen=True, kw_only=True):
@@ -194,9 +213,44 @@ class ApplyBaselineHoldings(Payload, frozen=True, kw_only=True):
 
 
 class ApplyRuntimeConfig(Payload, frozen=True, kw_only=True):
-    """Settings by dotted name."""
+    """All settings that shall be applied, by dotted name; those left out fall back to the files.
+
+    `based_on_serial` is the serial of `runtime_config.json` that was looked at: another one by now is
+    `state_changed`. `confirm` names the settings that raise risk, sorted, joined by commas (DR-4).
+    """
 
     settings: Mapping[str, Any]
+    based_on_serial: int | None = None
+    confirm: str | None = None
+
+
+class ClearRuntimeConfig(Payload, frozen=True, kw_only=True):
+    """Forget all applied settings; `confirm` as in `ApplyRuntimeConfig`, where that raises risk."""
+
+    confirm: str | None = None
+
+
+class AddUser(Payload, frozen=True, kw_only=True):
+    """Let somebody act from an operating-system account; for an admin `confirm` is `<user>:admin`."""
+
+    user: str
+    role: Role
+    os_user: str
+    confirm: str | None = None
+
+
+class SetUserRole(Payload, frozen=True, kw_only=True):
+    """Give a user another role; for an admin `confirm` is `<user>:admin`."""
+
+    user: str
+    role: Role
+    confirm: str | None = None
+
+
+class RemoveUser(Payload, frozen=True, kw_only=True):
+    """Let a user act no more."""
+
+    user: str
 
 
 class NoPayload(Payload, frozen=True, kw_only=True):
@@ -229,6 +283,8 @@ PAYLOADS: dict[CommandType, type[Payload]] = {
     CommandType.COMPLETE_MANAGED_RELEASE: CompleteManagedRelease,
     CommandType.SETTLE_MANAGED_ASSET: SettleManagedAsset,
     CommandType.FLAG_MANAGED_DRIFT: FlagManagedDrift,
+    CommandType.UPDATE_MANAGED_DRIFT: UpdateManagedDrift,
+    CommandType.SET_REFERENCE_REGIME: SetReferenceRegime,
     CommandType.OVERRIDE_MANAGED_LEVELS: OverrideManagedLevels,
     CommandType.FORCE_MANAGED_EXIT: ForceManagedExit,
     CommandType.OPEN_EXIT_INTENT: OpenExitIntent,
@@ -237,7 +293,10 @@ PAYLOADS: dict[CommandType, type[Payload]] = {
     CommandType.APPLY_BASELINE_HOLDINGS: ApplyBaselineHoldings,
     CommandType.CLEAR_BASELINE_HOLDINGS: NoPayload,
     CommandType.APPLY_RUNTIME_CONFIG: ApplyRuntimeConfig,
-    CommandType.CLEAR_RUNTIME_CONFIG: NoPayload,
+    CommandType.CLEAR_RUNTIME_CONFIG: ClearRuntimeConfig,
+    CommandType.ADD_USER: AddUser,
+    CommandType.SET_USER_ROLE: SetUserRole,
+    CommandType.REMOVE_USER: RemoveUser,
     CommandType.RESTORE_MANAGED_STATE: RestoreManagedState,
     CommandType.ADOPT_MANAGED_STATE: AdoptManagedState,
 }

@@ -24,6 +24,8 @@ class CommandType(StrEnum):
     COMPLETE_MANAGED_RELEASE = "complete_managed_release"
     SETTLE_MANAGED_ASSET = "settle_managed_asset"
     FLAG_MANAGED_DRIFT = "flag_managed_drift"
+    UPDATE_MANAGED_DRIFT = "update_managed_drift"
+    SET_REFERENCE_REGIME = "set_reference_regime"
     OVERRIDE_MANAGED_LEVELS = "override_managed_levels"
     FORCE_MANAGED_EXIT = "force_managed_exit"
     OPEN_EXIT_INTENT = "open_exit_intent"
@@ -33,6 +35,9 @@ class CommandType(StrEnum):
     CLEAR_BASELINE_HOLDINGS = "clear_baseline_holdings"
     APPLY_RUNTIME_CONFIG = "apply_runtime_config"
     CLEAR_RUNTIME_CONFIG = "clear_runtime_config"
+    ADD_USER = "add_user"
+    SET_USER_ROLE = "set_user_role"
+    REMOVE_USER = "remove_user"
     RESTORE_MANAGED_STATE = "restore_managed_state"
     ADOPT_MANAGED_STATE = "adopt_managed_state"
 
@@ -79,7 +84,8 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     uid: str
-    type: CommandType
+    type: str
+    """A `CommandType`; any other word makes the row unreadable."""
     asset: str
     priority: int
     payload: Mapping[str, Any]
@@ -91,3 +97,5 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     finished_at: dt.datetime | None = None
     outcome: CommandOutcome | None = None
+    unreadable: str | None = None
+    """What of the row cannot be read, and why: somebody wrote it around the bus. Then it can only fail."""

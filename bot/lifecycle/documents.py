@@ -69,6 +69,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detected_at: dt.datetime
     evidence: Mapping[str, Any]
     accepted: bool = False
+    """A person saw it and let the bot go on with it as it is."""
+    gone_at: dt.datetime | None = None
+    """Since when it is not there any more; an alert stays until a person resumes."""
 
 
 _PLAIN_WORDS = {"from_state": "from", "to_state": "to"}
@@ -98,6 +101,8 @@ class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Base units sold since the promotion by closed intents; an open one counts at full size."""
     sold_quote: Decimal | None = None
     """Quote units that these sells brought, before fees."""
+    fee_quantity: Decimal | None = None
+    """Base units that the exchange took as fees for these sells: gone from the wallet, sold to nobody."""
     reference_price: Decimal | None = None
     reference_regime: str | None = None
     atr: Decimal | None = None
@@ -124,6 +129,8 @@ class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     held_at: dt.datetime | None = None
     """When the last pause was asked for; what was asked before it and raises risk comes too late."""
     drift: Drift | None = None
+    """The gravest one; what else was found beside it stands in `further_drifts`."""
+    further_drifts: tuple[Drift, ...] = ()
     force_exit: bool | None = None
     exit_intent: ExitIntent | None = None
     transitions: int = 0

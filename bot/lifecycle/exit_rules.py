@@ -26,11 +26,10 @@ from bot.lifecycle.documents import (
     ManagedStateContent,
     ReleaseMode,
 )
+from bot.lifecycle.drift_kinds import doubts_quantity
 from bot.lifecycle.events import EventType
 from bot.lifecycle.exit_triggers import due_exit
-from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
-
-DRIFT_THAT_KEEPS_EXITS = ("price", "regime")
+from bot.lifecycle.states import AssetState
 
 
 def promised_rest(entry: ManagedAsset) -> Decimal:
@@ -52,7 +51,7 @@ def why_no_exit(entry: ManagedAsset) -> str | None:
     """Return the reason code for which no new exit order may leave now, or None if one may."""
     if entry.exit_intent is not None:
         return "exit_in_flight"
-    if entry.state in IN_THE_BOTS_HANDS and _quantity_in_doubt(entry):
+    if doubts_quantity(entry):
         return "drift_unresolved"  # §7: no order at all, also where the drift was recorded in a pause
     match entry.state:
         case AssetState.MANAGED_ACTIVE | AssetState.MANAGED_DRIFT_ALERT:
@@ -64,12 +63,6 @@ def why_no_exit(entry: ManagedAsset) -> str | None:
             return None if graceful else "exits_are_off"
         case _:
             return "transition_not_allowed"
-
-
-def _quantity_in_doubt(entry: ManagedAsset) -> bool:
-    if entry.drift is None:  # an alert that does not say what differs doubts everything
-        return entry.state is AssetState.MANAGED_DRIFT_ALERT
-    return not entry.drift.accepted and entry.drift.kind not in DRIFT_THAT_KEEPS_EXITS
 
 
 def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent) -> Change:
@@ -156,7 +149,8 @@ def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedEx
         return amend(
             content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": progress}, data=data
         )
-    booked = _booked(entry, payload.filled_quantity, payload.filled_quote)
+    fee = sum((fee.amount for fee in payload.fees if fee.asset == act.asset), ZERO)
+    booked = _booked(entry, payload.filled_quantity, payload.filled_quote, fee)
     rest = (entry.approved_quantity or ZERO) - (booked["sold_quantity"] or ZERO)
     done = payload.filled_quantity > ZERO and (payload.rest_is_dust or rest <= ZERO)
     fields: dict[str, Any] = {"exit_intent": None, **booked}
@@ -191,10 +185,13 @@ def _check_fill(act: Act, intent: ExitIntent, filled: Decimal) -> None:
         )
 
 
-def _booked(entry: ManagedAsset, filled: Decimal, filled_quote: Decimal) -> dict[str, Decimal | None]:
+def _booked(
+    entry: ManagedAsset, filled: Decimal, filled_quote: Decimal, fee: Decimal = ZERO
+) -> dict[str, Decimal | None]:
     if filled == ZERO:
         return {"sold_quantity": entry.sold_quantity, "sold_quote": entry.sold_quote}
     return {
+        "fee_quantity": (entry.fee_quantity or ZERO) + fee if fee > ZERO else entry.fee_quantity,
         "sold_quantity": (entry.sold_quantity or ZERO) + filled,
         "sold_quote": (entry.sold_quote or ZERO) + filled_quote,
     }

@@ -1,11 +1,11 @@
-"""Rules for a coin in the bot's hands: pause, resume, release, drift, override, forced exit.
+"""Rules for a coin in the bot's hands: pause, resume, release, override, forced exit.
 
 1. A pause says what it means: `exits: on` keeps the agreed exits, `off` lets no new order leave (Q-MH-8,
    C2). It is one step and lowers risk; the same pause again may only turn exits off.
-2. Resume from a drift alert needs `override`; accepting today's facts never raises the quantity (T11).
+2. Resume from a drift alert needs `override` (T11); a drift that was recorded in a pause must be accepted.
 3. Release: from active "pause it first"; graceful keeps the agreed exits, immediate sells nothing; T14
    only with a user's release in the history (DR-11); T15 is a person's decision.
-4. An override keeps stop < reference < target (C1, Q-MH-3).
+4. An override keeps stop < reference < target, the smallest distance (M3) and the depth (C1, Q-MH-3).
 """
 
 from decimal import Decimal
@@ -13,19 +13,21 @@ from typing import Any
 
 from bot.kernel.clock import iso_z
 from bot.kernel.errors import RefusedError
-from bot.kernel.money import ZERO, text
+from bot.kernel.money import ZERO
 from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
 from bot.lifecycle.command_payloads import (
     CompleteManagedRelease,
-    FlagManagedDrift,
     ForceManagedExit,
     OverrideManagedLevels,
     PauseManagedAsset,
     ReleaseManagedAsset,
     ResumeManagedAsset,
 )
-from bot.lifecycle.documents import Drift, Exits, ManagedAsset, ManagedStateContent, ReleaseMode
+from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent, ReleaseMode
+from bot.lifecycle.drift_kinds import is_unresolved
+from bot.lifecycle.drift_rules import accepted_facts
 from bot.lifecycle.events import EventType
+from bot.lifecycle.level_rules import check_distance, check_features, check_order, check_override_depth
 from bot.lifecycle.states import AssetState, user_of
 from bot.lifecycle.transitions import transition
 
@@ -44,7 +46,13 @@ def pause(content: ManagedStateContent, act: Act, payload: PauseManagedAsset) ->
         fields["force_exit"] = None
     in_flight = entry.exit_intent.client_order_id if entry.exit_intent else None
     turns_off = payload.exits is Exits.OFF and entry.exits is not Exits.OFF
-    if entry.state is AssetState.MANAGED_PAUSED and turns_off:
+    if entry.state is AssetState.MANAGED_PAUSED and not turns_off:
+        raise RefusedError(
+            f"{act.asset} is paused already",
+            code="paused_already",
+            why=f"The asset stands at {entry.state}, exits {entry.exits}; exits come on again by a resume.",
+        )
+    if entry.state is AssetState.MANAGED_PAUSED:
         change = amend(content, act, EventType.ASSET_PAUSED, set_fields=fields)
     else:
         change = move(content, act, EventType.ASSET_PAUSED, set_fields=fields)
@@ -56,9 +64,11 @@ def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) 
     entry = entry_of(content, act.asset)
     transition(entry.state, act.type, act.actor)
     _refuse_overtaken(entry, act)
-    drifted = entry.drift is not None and not entry.drift.accepted
+    drifted = is_unresolved(entry)
     if entry.state is AssetState.MANAGED_DRIFT_ALERT and not payload.override:
         raise RefusedError(f"{act.asset} stands in a drift alert", code="resume_needs_override")
+    if drifted and not payload.reason.strip():  # the record must say why the bot's alert was overruled
+        raise RefusedError(f"{act.asset}: no reason was given", code="reason_missing")
     accepted = payload.override and payload.accept is not None
     if entry.state is AssetState.MANAGED_PAUSED and drifted and not accepted:
         raise RefusedError(f"{act.asset} drifted during the pause", code="drift_unresolved")
@@ -66,7 +76,7 @@ def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) 
     events = [EventType.ASSET_RESUMED]
     if drifted:
         events.insert(0, EventType.OPERATOR_OVERRIDE)
-        fields |= {"drift": None, **_accepted_facts(entry, payload)}
+        fields |= accepted_facts(entry, payload)
     return move(content, act, *events, set_fields=fields, data={"reason": payload.reason})
 
 
@@ -82,9 +92,13 @@ def release(content: ManagedStateContent, act: Act, payload: ReleaseManagedAsset
         "release_requested_by_user_id": user_of(act.actor),
         "force_exit": None,  # a release never sells by itself; only stop and target stay armed
     }
-    if entry.state is AssetState.RELEASE_PENDING and payload.mode is ReleaseMode.IMMEDIATE:
-        if entry.release_mode is ReleaseMode.IMMEDIATE:
-            raise RefusedError(f"{act.asset} is being released immediately already")
+    if entry.state is AssetState.RELEASE_PENDING:
+        if payload.mode is not ReleaseMode.IMMEDIATE or entry.release_mode is ReleaseMode.IMMEDIATE:
+            raise RefusedError(
+                f"{act.asset} is being released already",
+                code="release_pending_already",
+                why=f"The asset stands at {entry.state}, mode {entry.release_mode}.",
+            )
         return amend(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
     return move(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
 
@@ -106,24 +120,6 @@ def complete_release(content: ManagedStateContent, act: Act, payload: CompleteMa
     )
 
 
-def flag_drift(content: ManagedStateContent, act: Act, payload: FlagManagedDrift) -> Change:
-    """T10; in a pause the drift is recorded and the state stays. One alarm per drift."""
-    entry = entry_of(content, act.asset)
-    drift = Drift(
-        kind=payload.drift_kind,
-        fingerprint=payload.fingerprint,
-        detected_at=act.now,
-        evidence=payload.evidence,
-    )
-    data = {"drift_kind": payload.drift_kind, "evidence": payload.evidence}
-    fields = {"drift": drift, "reason": note(f"drift_{payload.drift_kind}", "reality and record differ")}
-    if entry.state is AssetState.MANAGED_PAUSED:
-        if entry.drift is not None and entry.drift.fingerprint == payload.fingerprint:
-            raise RefusedError(f"{act.asset}: this drift is recorded already", code="transition_not_allowed")
-        return amend(content, act, EventType.DRIFT_DETECTED, set_fields={"drift": drift}, data=data)
-    return move(content, act, EventType.DRIFT_DETECTED, set_fields=fields, data=data)
-
-
 def override_levels(content: ManagedStateContent, act: Act, payload: OverrideManagedLevels) -> Change:
     """C1: a person sets levels by hand; the event carries the difference."""
     entry = _live_entry(content, act)
@@ -131,18 +127,17 @@ def override_levels(content: ManagedStateContent, act: Act, payload: OverrideMan
     given = {name: value for name in names if (value := getattr(payload, name)) is not None}
     if not given:
         raise RefusedError(f"{act.asset}: the override names no value", code="nothing_to_change")
+    check_override_depth(act, given)
     if "synthetic_entry_value" in given:
         given["synthetic_entry"] = given.pop("synthetic_entry_value")
     live = {**(entry.overrides or {}), **given}
     stop = live.get("stop_loss", entry.stop_loss) or ZERO
     target = live.get("take_profit", entry.take_profit) or ZERO
     reference = entry.reference_price or ZERO
-    if not ZERO < stop < reference < target:
-        raise RefusedError(
-            f"{act.asset}: stop {text(stop)}, reference {text(reference)}, target {text(target)}"
-            " are not in this order",
-            code="levels_out_of_order",
-        )
+    check_order(act.asset, stop_loss=stop, reference=reference, take_profit=target)
+    basis = live.get("synthetic_entry", entry.synthetic_entry) or reference
+    check_distance(act, stop_loss=stop, reference=reference, entry=basis)
+    check_features(act, dca=given.get("dca"))
     if given.get("max_allocation_usdt", Decimal(1)) <= ZERO:
         raise RefusedError(f"{act.asset}: the allocation is not above zero", code="quantity_invalid")
     events = [EventType.OPERATOR_OVERRIDE]
@@ -173,44 +168,6 @@ def force_exit(content: ManagedStateContent, act: Act, payload: ForceManagedExit
         set_fields={"force_exit": True, "reason": note("force_exit", payload.reason)},
         data={"reason": payload.reason, "force_exit": True},
     )
-
-
-def _accepted_facts(entry: ManagedAsset, payload: ResumeManagedAsset) -> dict[str, Any]:
-    """T11 with `accept: current`: today's facts become the reference, never more than was approved.
-
-    Raises:
-        RefusedError: An exit is in flight, so the quantity changes as we look (`exit_in_flight`); nothing
-            of the coin is there, so there is nothing to go on with (`balance_too_small`).
-    """
-    if payload.accept is None or entry.drift is None:
-        return {}
-    evidence = entry.drift.evidence
-    fields: dict[str, Any] = {}
-    if (price := _decimal(evidence.get("current_price"))) is not None:
-        fields["reference_price"] = price
-    if isinstance(regime := evidence.get("current_regime"), str):
-        fields["reference_regime"] = regime
-    there = _decimal(evidence.get("current_quantity"))
-    if there is not None and entry.approved_quantity is not None:
-        if entry.exit_intent is not None:
-            raise RefusedError(
-                "The quantity cannot be accepted while an exit is in flight", code="exit_in_flight"
-            )
-        # What was sold before was there when it was approved.
-        quantity = min(entry.approved_quantity, there + (entry.sold_quantity or ZERO))
-        if quantity <= ZERO:
-            raise RefusedError(
-                "Nothing of the coin is there",
-                code="balance_too_small",
-                why="Today's facts cannot become the reference of a quantity of zero.",
-                fix="Release it instead: bot release ASSET",
-            )
-        fields["approved_quantity"] = quantity
-    return fields
-
-
-def _decimal(value: object) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 def _refuse_overtaken(entry: ManagedAsset, act: Act) -> None:

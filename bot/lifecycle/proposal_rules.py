@@ -5,7 +5,8 @@
 3. After an exit a coin goes via frozen unless re-engagement is direct (Q-MH-9, T16).
 4. The engine answers only for the request that is current; an interrupted one is taken up again
    under a new id, three times at most.
-5. A proposal expires by its time or because it is stale (T06); settling needs the cool-down over.
+5. An abort because of SR-11 or SR-14 tells of the broken stop rule as well.
+6. A proposal expires by its time or because it is stale (T06); settling needs the cool-down over.
 """
 
 import datetime as dt
@@ -27,8 +28,11 @@ from bot.lifecycle.command_payloads import (
     SettleManagedAsset,
 )
 from bot.lifecycle.documents import ManagedStateContent, PendingProposal
-from bot.lifecycle.events import EventType
+from bot.lifecycle.events import Event, EventType
 from bot.lifecycle.states import AssetState, user_of
+
+STOP_RULE_ABORTS = {"model_version_missing": "SR-11", "strategy_not_allowed": "SR-14"}
+"""Codes with which the engine's aborts tell of a broken stop rule."""
 
 
 def request(content: ManagedStateContent, act: Act, payload: RequestManagedProposal) -> Change:
@@ -47,12 +51,17 @@ def request(content: ManagedStateContent, act: Act, payload: RequestManagedPropo
         raise RefusedError(f"{act.asset}: no entry price was given", code="manual_entry_needs_value")
     if entry.state is AssetState.EXIT_EXECUTED and not act.policy.reengage_direct:
         raise RefusedError(f"{act.asset} was sold by its agreed exit", code="reengage_via_frozen")
-    if entry.state is AssetState.PROPOSAL_REJECTED:
-        until = entry.cooldown_until
+    if entry.cooldown_until is not None and act.now < entry.cooldown_until:
         raise RefusedError(
             f"{act.asset} was declined",
             code="cooldown_running",
-            why=f"The cool-down runs until {iso_z(until) if until else 'the next pass'}.",
+            why=f"The cool-down runs until {iso_z(entry.cooldown_until)}.",
+        )
+    if entry.state in {AssetState.PROPOSAL_ABORTED, AssetState.PROPOSAL_REJECTED}:
+        raise RefusedError(
+            f"{act.asset} is on its way back to frozen",
+            code="settling_due",
+            why=f"The asset stands at {entry.state}; the system's next pass settles it (T17, T18).",
         )
     user = user_of(act.actor)
     pending = PendingProposal(
@@ -92,7 +101,7 @@ def begin(content: ManagedStateContent, act: Act, payload: BeginManagedProposal)
     return amend(
         content,
         act,
-        EventType.ASSET_PROPOSAL_REQUESTED,
+        EventType.ASSET_PROPOSAL_BEGUN,
         set_fields={"proposal_attempts": attempts + 1, "current_proposal_id": proposal_id},
         pending=msgspec.structs.replace(pending, proposal_id=proposal_id),
         data={"attempt": attempts + 1},
@@ -116,15 +125,27 @@ def complete(content: ManagedStateContent, act: Act, payload: CompleteManagedPro
 
 
 def abort(content: ManagedStateContent, act: Act, payload: AbortManagedProposal) -> Change:
-    """T03: the engine could make no proposal for the current request."""
+    """T03: the engine could make no proposal for the current request; a broken stop rule is told too."""
     _current_request(content, act, payload.proposal_id)
-    return move(
+    change = move(
         content,
         act,
         EventType.ASSET_PROPOSAL_ABORTED,
         set_fields={"reason": note(payload.reason_code, payload.sentence)},
         data={"proposal_id": payload.proposal_id, "reason_code": payload.reason_code},
     )
+    rule = STOP_RULE_ABORTS.get(payload.reason_code)
+    if rule is None:
+        return change
+    broken = Event(
+        type=EventType.STOP_RULE_BROKEN,
+        asset=act.asset,
+        actor=act.actor,
+        command_id=act.command_id,
+        data={"rule": rule, "reason_code": payload.reason_code, "what": payload.sentence},
+    )
+    detail = {**change.detail, "stop_rule": rule}
+    return Change(content=change.content, events=(*change.events, broken), detail=detail)
 
 
 def reject(content: ManagedStateContent, act: Act, payload: RejectManagedProposal) -> Change:

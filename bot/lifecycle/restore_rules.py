@@ -29,7 +29,7 @@ _AGREED = (
 
 _NEVER_BY_HAND = (
     *("approved_quantity", "sold_quantity", "sold_quote", "reference_price", "reference_regime", "atr"),
-    *("overrides", "drift"),
+    *("fee_quantity", "overrides", "drift", "further_drifts"),
 )
 """Further fields of such a coin that change by their own commands, never by a hand edit."""
 
