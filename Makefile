@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+PEERS  := $(VENV)/.peers
 
 # Processes that share the tests; a file's tests stay in one.
 WORKERS ?= 2
@@ -41,7 +42,7 @@ lint: $(STAMP) ## ruff, formatting, mypy --strict and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## measure side by side; prints a table, writes benchmarks/latest.json
+bench: $(PEERS) ## measure side by side; prints a table, renews docs/performance.md (about eight minutes)
 	$(BIN)/python -m benchmarks.run
 
 docs: $(STAMP) ## generate the reference pages and build the site into site/
@@ -57,6 +58,11 @@ clean: ## remove what the other targets made (not state/, risk_proposals/ and ba
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMP) ## install what the other targets need into .venv
+
+# Queues that are only measured beside ours; without their dependencies, so that no tested version changes.
+$(PEERS): benchmarks/requirements.txt $(STAMP)
+	@$(BIN)/python -m pip install -qq --no-deps -r benchmarks/requirements.txt
+	@touch $@
 
 # The stamp is written last: an interrupted set-up is begun again.
 $(STAMP): requirements.lock pyproject.toml

@@ -18,10 +18,10 @@ def _help(*command: str) -> None:
         raise RuntimeError(f"no help came from {command}: {run.stdout!r}")
 
 
-def measure() -> list[Result]:
+def measure(*, quick: bool = False) -> list[Result]:
     """Return the median over 21 alternating runs of each."""
     ours, theirs = alternating_ms(
-        [functools.partial(_help, "-c", BOT), functools.partial(_help, str(BARE))], rounds=21
+        [functools.partial(_help, "-c", BOT), functools.partial(_help, str(BARE))], rounds=1 if quick else 21
     )
     return [
         compare(

@@ -14,11 +14,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: float
     unit: str
-    ratio: float
-    """Our figure divided by the other's."""
+    ratio: float | None
+    """Our figure divided by the other's; None where it stands alone."""
     against: str
     bar: str
-    """What was promised, in words, for example `at most 2.0 times`."""
+    """What was promised, in words, for example `at most 2.0 times`; empty where nothing was."""
     holds: bool
 
 
@@ -42,6 +42,27 @@ def compare(
         against=against,
         bar=f"{side} {times} times",
         holds=ratio <= times if side == "at most" else ratio >= times,
+    )
+
+
+def bounded(name: str, *, value: float, unit: str, at_most: float) -> Result:
+    """Return the result of holding our figure against a fixed bound."""
+    return Result(
+        name=name,
+        value=round(value, 3),
+        unit=unit,
+        ratio=None,
+        against="",
+        bar=f"at most {at_most:g} {unit}",
+        holds=value <= at_most,
+    )
+
+
+def told(name: str, *, value: float, unit: str, against: str = "", theirs: float | None = None) -> Result:
+    """Return a figure that nothing was promised about."""
+    ratio = None if theirs is None else round(value / theirs, 3)
+    return Result(
+        name=name, value=round(value, 3), unit=unit, ratio=ratio, against=against, bar="", holds=True
     )
 
 
@@ -69,10 +90,10 @@ def as_table(results: Sequence[Result]) -> str:
             r.name,
             f"{r.value:,.3f}",
             r.unit,
-            f"{r.ratio:.2f}",
+            "" if r.ratio is None else f"{r.ratio:.2f}",
             r.against,
             r.bar,
-            "holds" if r.holds else "MISSED",
+            "" if not r.bar else "holds" if r.holds else "MISSED",
         )
         for r in results
     ]

@@ -21,6 +21,7 @@ from bot.lifecycle.commands import CommandType
 from bot.lifecycle.events import EventType
 from bot.lifecycle.states import MEANING, AssetState
 from bot.lifecycle.transitions import EDGES
+from docs.rules_table import GROUPS, rule_cells
 
 DOCS = Path(__file__).resolve().parent
 SCHEMAS = DOCS.parent / "schemas"
@@ -185,6 +186,14 @@ def type_words(field: dict[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def rules() -> str:
+    """Return every rule with the place that enforces it and the test that proves it."""
+    head = ["Rule", "What it says", "Enforced in", "Proved by"]
+    parts = [f"## {title}\n\n{table(head, map(rule_cells, rows))}" for title, rows in GROUPS]
+    sentence = "Numbers are those of the source document. Each place and each test is checked to exist."
+    return page("Rules: where they hold, and what proves it", "docs/rules_table.py", sentence, *parts)
+
+
 def documents() -> str:
     """Return the fields of every document that lies in a home."""
     parts = []
@@ -226,6 +235,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/events.md": events,
     "reference/bus_commands.md": bus_commands,
     "reference/documents.md": documents,
+    "rules.md": rules,
     "reference/settings.md": settings,
     "reference/commands.md": shell_commands,
 }

@@ -61,6 +61,16 @@ class Fee(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of an order, under the exchange's own id; quantity in base units, price in quote."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+
+
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the exchange says of one order now."""
 
@@ -74,6 +84,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     filled_quote: Decimal = ZERO
     """Quote units exchanged by the fills, before fees."""
     fees: tuple[Fee, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    """Its trades, where the exchange told them; their sum is the filled quantity then."""
     updated_at: dt.datetime
 
     @property

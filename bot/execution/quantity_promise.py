@@ -30,5 +30,4 @@ def sellable_quantity(entry: ManagedAsset, *, wallet_free: Decimal, rules: Marke
 
 def is_dust(quantity: Decimal, price: Decimal, rules: MarketRules) -> bool:
     """Say whether the exchange accepts no order for this quantity at this price."""
-    sellable = floor_to_step(quantity, rules.step_size)
-    return sellable <= ZERO or sellable < rules.min_quantity or sellable * price < rules.min_notional
+    return rules.is_dust(quantity, price)

@@ -93,3 +93,39 @@ def capture(wallet: WalletSnapshot, *, quote: str, source: str, exclude_zero: bo
         tradable_quote=(quote,),
         assets=assets,
     )
+
+
+def with_frozen_quote(content: BaselineContent, quote: str) -> BaselineContent:
+    """Return the description with the quote that is there frozen: only what comes later may be spent."""
+    entry = content.assets.get(quote)
+    if entry is None:
+        return content
+    assets = {**content.assets, quote: msgspec.structs.replace(entry, policy=Policy.FROZEN)}
+    tradable = tuple(name for name in content.tradable_quote if name != quote)
+    return msgspec.structs.replace(
+        content,
+        assets=assets,
+        tradable_quote=tradable,
+        wallet_signature=wallet_signature(assets, tradable),
+    )
+
+
+def spendable_quote(
+    content: BaselineContent, *, quote: str, free: Decimal, investable_capital_usdt: Decimal
+) -> Decimal:
+    """Return what the bot may spend: the free quote less its frozen part, within the hard cap (CAP-1).
+
+    Quote that is bound in managed coins is not subtracted: it is no free quote. Without an applied
+    baseline, or where the quote is not listed (D5), nothing may be spent.
+
+    Args:
+        content: The baseline.
+        quote: The coin that prices are in.
+        free: Its free balance, in quote units.
+        investable_capital_usdt: The hard cap; 0 = the bot buys nothing.
+    """
+    entry = content.assets.get(quote)
+    if not content.is_applied or entry is None:
+        return ZERO
+    frozen = ZERO if entry.policy is Policy.TRADABLE_QUOTE else entry.quantity
+    return max(ZERO, min(free - frozen, investable_capital_usdt))

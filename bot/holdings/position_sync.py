@@ -4,7 +4,8 @@
    gracefully. What is open already stays tracked in every state of the bot's hands.
 2. Quantity and proceeds follow from what the managed state books; live levels are the promotion's unless
    a person set others (C1).
-3. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
+3. While a drift of quantity (D1) is recorded, the position stays as it was found: it is the evidence.
+4. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
 """
 
 import datetime as dt
@@ -15,6 +16,7 @@ from bot.holdings.positions import Position, PositionsContent
 from bot.kernel.ids import pair_of
 from bot.kernel.money import ZERO
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
+from bot.lifecycle.drift_kinds import drifts_of
 from bot.lifecycle.exit_rules import why_no_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 
@@ -30,7 +32,7 @@ def synced(
         follower = _follow(asset, entry, current, now)
         if follower is not None:
             wanted[symbol] = follower
-    for symbol, position in positions.positions.items():  # rule 3, where a restore left no entry at all
+    for symbol, position in positions.positions.items():  # rule 4, where a restore left no entry at all
         if position.is_open and position.asset not in managed.managed_assets:
             wanted[symbol] = msgspec.structs.replace(position, closed_at=now)
     if wanted == dict(positions.positions):
@@ -41,6 +43,8 @@ def synced(
 def _follow(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position | None:
     is_current = current is not None and current.is_open and current.proposal_id == entry.current_proposal_id
     if entry.state in IN_THE_BOTS_HANDS:
+        if is_current and any(drift.kind == "qty" for drift in drifts_of(entry)):
+            return current
         # Whoever's exits are armed is tracked, also where a pause or a release came before the first cycle.
         if is_current or why_no_exit(entry) in {None, "exit_in_flight"}:
             return _live(asset, entry, current if is_current else None, now)
@@ -66,6 +70,7 @@ def _live(asset: str, entry: ManagedAsset, current: Position | None, now: dt.dat
         stop_loss=overrides.get("stop_loss", entry.stop_loss),
         take_profit=overrides.get("take_profit", entry.take_profit),
         proposal_id=entry.current_proposal_id or "",
+        approved_quantity=entry.approved_quantity,
         opened_at=current.opened_at if current is not None else now,
         sold_quantity=sold,
         proceeds_usdt=proceeds,

@@ -25,6 +25,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     take_profit: Decimal
     proposal_id: str
     opened_at: dt.datetime
+    approved_quantity: Decimal | None = None
+    """What was approved when this was last brought up to the agreement; None in older files."""
     sold_quantity: Decimal = ZERO
     proceeds_usdt: Decimal = ZERO
     """Quote units received by its sells, before fees."""

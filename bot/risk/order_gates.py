@@ -2,10 +2,12 @@
 
 1. `managed_coin` (`_is_base_unmanaged`): no order ever touches a coin that nobody handed over.
 2. `exits_allowed`: the asset's state and its pause let an exit leave now.
-3. `quantity_promise`: never more than was handed over and is left.
-4. `wallet`: never more than is there, free.
-5. `lot_size`, `minimum_notional`: on the exchange's grid and above its minimum.
-6. `price_sanity`: the price that triggered is one that a market can have.
+3. `agreed_exit`: a stop, a target or a person's order asks for this sale at this price. SR-15: in a coin
+   that drifted anything else is a broken stop rule, because the bot never sells because of drift.
+4. `quantity_promise`: never more than was handed over and is left.
+5. `wallet`: never more than is there, free.
+6. `lot_size`, `minimum_notional`: on the exchange's grid and above its minimum.
+7. `price_sanity`: the price that triggered is one that a market can have.
 """
 
 from decimal import Decimal
@@ -13,11 +15,14 @@ from decimal import Decimal
 import msgspec
 
 from bot.execution.orders import OrderRequest, Side
+from bot.kernel.errors import StopRuleBrokenError
 from bot.kernel.ids import base_of
 from bot.kernel.market import MarketRules, Ticker
 from bot.kernel.money import ZERO, is_on_step, text
-from bot.lifecycle.documents import ManagedStateContent
-from bot.lifecycle.exit_rules import promised_rest, why_no_exit
+from bot.lifecycle.documents import ExitReason, ManagedStateContent
+from bot.lifecycle.drift_kinds import is_unresolved
+from bot.lifecycle.exit_rules import live_levels, promised_rest, why_no_exit
+from bot.lifecycle.exit_triggers import due_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS
 from bot.risk.verdict import Approved, Denied
 
@@ -30,6 +35,8 @@ class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
     managed: ManagedStateContent
     rules: MarketRules
     ticker: Ticker
+    reason: ExitReason
+    """What the sale is for."""
     wallet_free: Decimal | None
     """Base units; None where the exchange did not tell."""
 
@@ -40,7 +47,11 @@ def is_base_unmanaged(managed: ManagedStateContent, asset: str) -> bool:
 
 
 def check_exit(order: OrderRequest, facts: GateFacts) -> Approved[OrderRequest] | Denied:
-    """Let an exit order pass every gate, or say which one it failed at."""
+    """Let an exit order pass every gate, or say which one it failed at.
+
+    Raises:
+        StopRuleBrokenError: SR-15.
+    """
     passed: list[str] = []
     for gate in _EXIT_GATES:
         denied = gate(order, facts)
@@ -73,6 +84,23 @@ def _exits_allowed(order: OrderRequest, facts: GateFacts) -> Denied | None:
         actual=code,
         sentence=f"No exit order may leave at {entry.state}: {code}.",
     )
+
+
+def _agreed_exit(order: OrderRequest, facts: GateFacts) -> Denied | None:
+    asset = base_of(order.symbol)
+    entry = facts.managed.managed_assets[asset]
+    stop_loss, take_profit = live_levels(entry)
+    last = facts.ticker.last
+    due = due_exit(last=last, stop_loss=stop_loss, take_profit=take_profit, forced=bool(entry.force_exit))
+    if due is facts.reason:
+        return None
+    sentence = (
+        f"{asset} at {text(last)}: {facts.reason} is not due (stop {text(stop_loss)},"
+        f" target {text(take_profit)})."
+    )
+    if is_unresolved(entry):
+        raise StopRuleBrokenError("SR-15", f"{asset}: a sale that nobody agreed to", why=sentence)
+    return Denied(gate="agreed_exit", limit=due or "no exit", actual=facts.reason, sentence=sentence)
 
 
 def _quantity_promise(order: OrderRequest, facts: GateFacts) -> Denied | None:
@@ -139,6 +167,7 @@ def _price_sanity(order: OrderRequest, facts: GateFacts) -> Denied | None:
 _EXIT_GATES = (
     _managed_coin,
     _exits_allowed,
+    _agreed_exit,
     _quantity_promise,
     _wallet,
     _lot_size,

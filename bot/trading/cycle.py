@@ -3,13 +3,15 @@
 Order within a cycle:
 1. one snapshot of the managed state (R5: a pause applied before it simply holds);
 2. orders whose outcome is open are asked for before anything is sent;
-3. positions are taken over, without buying;
-4. prices for all watched coins in one request, balances in one;
-5. exits by stop and target, each through every gate, intent before order.
+3. D1, from files alone: no order leaves on a position that contradicts its agreement;
+4. positions are taken over, without buying;
+5. prices for all coins in the bot's hands in one request, balances in one;
+6. exits by stop and target, each through every gate, intent before order;
+7. what is on its way back and sold is released (T14);
+8. the drift watch, last: it holds no exit up, and what fails in it is an alarm and no more.
 No other order exists: this loop never buys, and never touches a coin that is not managed.
 """
 
-import contextlib
 import datetime as dt
 import functools
 from collections.abc import Callable, Mapping
@@ -18,21 +20,29 @@ import msgspec
 
 from bot.commands.sender import CommandSender
 from bot.exchange.gateway import Gateway
+from bot.holdings.drift import DriftLimits
 from bot.holdings.positions import Position
-from bot.holdings.wallet import WalletSnapshot
 from bot.kernel.clock import Clock
-from bot.kernel.errors import ExchangeAnswerError, ExchangeError, ExchangeRefusedError, StorageError
+from bot.kernel.errors import ExchangeError, StopRuleBrokenError, StorageError
 from bot.kernel.ids import IdSource, pair_of
-from bot.kernel.market import MarketRules, Ticker
-from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
+from bot.kernel.market import MarketRules
+from bot.lifecycle.commands import CommandState, CommandType
+from bot.lifecycle.documents import ExitReason, ManagedAsset, ManagedStateContent
+from bot.lifecycle.events import Event, EventType
 from bot.lifecycle.exit_rules import why_no_exit
 from bot.lifecycle.exit_triggers import due_exit
+from bot.lifecycle.states import IN_THE_BOTS_HANDS
 from bot.risk.order_gates import GateFacts
 from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
 from bot.storage.state_store import StateStore
 from bot.trading.baseline_bootstrap import check_baseline, take_over
+from bot.trading.drift_desk import DriftDesk
+from bot.trading.drift_watch import DriftWatch
 from bot.trading.exits import ExitDesk
+from bot.trading.market_look import MarketLook
+from bot.trading.regime_watch import RegimeWatch
 from bot.trading.report import CycleReport, Step
+from bot.trading.scheduler import due_release
 
 
 class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +51,11 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
     quote: str
     lookup_settles_after: dt.timedelta = dt.timedelta(seconds=30)
     """Longer than an order request can live on its way (the exchange's receive window)."""
+    drift: Callable[[], DriftLimits] = DriftLimits
+    """Q-MH-7, as the settings are at the moment."""
+    regime_reads_per_cycle: Callable[[], int] = lambda: 2
+    market_time_is_ours: bool = False
+    """Whether market time is the world's; in a box it is its own."""
 
 
 class TradingLoop:
@@ -58,7 +73,19 @@ class TradingLoop:
     ) -> None:
         self._store = store
         self._gateway = gateway
+        self._clock = clock
+        self._ids = ids
+        self._sender = sender
         self._settings = settings
+        self._drift = DriftWatch(
+            store,
+            gateway,
+            DriftDesk(sender, settings.drift),
+            RegimeWatch(
+                gateway, clock=clock, quote=settings.quote, reads_per_cycle=settings.regime_reads_per_cycle
+            ),
+            quote=settings.quote,
+        )
         lineage = store.read(MANAGED_STATE).meta.lineage
         self._desk = ExitDesk(
             gateway,
@@ -79,20 +106,30 @@ class TradingLoop:
         An exchange that does not answer ends the cycle's exchange part with an alarm in the report;
         storage trouble raises `StorageError`, because nothing may be decided without the state.
         """
-        snapshot = self._store.read(MANAGED_STATE)
-        managed = snapshot.content
+        serial, managed = self._state()
         steps = self._follow_open_orders(managed)
         if steps:  # booked answers changed the state: the exits below look at what is true now
-            snapshot = self._store.read(MANAGED_STATE)
-            managed = snapshot.content
+            serial, managed = self._state()
+        contradictions = self._guarded(lambda: self._drift.check_positions(managed))
+        if contradictions:
+            serial, managed = self._state()
+        steps += contradictions
         steps += take_over(self._store, quote=self._settings.quote, now=now)
         watched = self._watched(managed)
-        if watched:
-            steps += self._exits(managed, watched)
-            steps += take_over(self._store, quote=self._settings.quote, now=now)
-        return CycleReport(
-            at=now, serial=snapshot.meta.serial, watched=tuple(sorted(watched)), steps=tuple(steps)
-        )
+        look = MarketLook(self._gateway, self._clock, market_time_is_ours=self._settings.market_time_is_ours)
+        if any(entry.state in IN_THE_BOTS_HANDS for entry in managed.managed_assets.values()):
+            steps += self._exits(managed, watched, look)
+            steps += self._releases()
+            if watched:
+                steps += take_over(self._store, quote=self._settings.quote, now=now)
+            steps += self._guarded(lambda: self._drift.check(look))
+        return CycleReport(at=now, serial=serial, watched=tuple(sorted(watched)), steps=tuple(steps))
+
+    def _state(self) -> tuple[int, ManagedStateContent]:
+        snapshot = self._store.read(MANAGED_STATE)
+        return snapshot.meta.serial, snapshot.content
+
+    # ---- orders -----------------------------------------------------------------------------------
 
     def _follow_open_orders(self, managed: ManagedStateContent) -> list[Step]:
         open_entries = {a: e for a, e in managed.managed_assets.items() if e.exit_intent is not None}
@@ -121,42 +158,84 @@ class TradingLoop:
                 found[asset] = position
         return found
 
-    def _exits(self, managed: ManagedStateContent, watched: Mapping[str, Position]) -> list[Step]:
-        symbols = sorted(pair_of(asset, self._settings.quote) for asset in watched)
+    def _exits(
+        self, managed: ManagedStateContent, watched: Mapping[str, Position], look: MarketLook
+    ) -> list[Step]:
+        in_hands = (a for a, entry in managed.managed_assets.items() if entry.state in IN_THE_BOTS_HANDS)
         try:
-            tickers = self._tickers(symbols)
-            due = {
-                asset: reason
-                for asset, position in watched.items()
-                if (ticker := tickers.get(pair_of(asset, self._settings.quote))) is not None
-                and (
-                    reason := due_exit(
-                        last=ticker.last,
-                        stop_loss=position.stop_loss,
-                        take_profit=position.take_profit,
-                        forced=bool(managed.managed_assets[asset].force_exit),
-                    )
-                )
-            }
-            missing = [
+            tickers = look.fetch_tickers(sorted(pair_of(asset, self._settings.quote) for asset in in_hands))
+            due = self._due(managed, watched, look)
+            steps = [
                 Step(asset=a, what="no_price", sentence="the exchange told no price", alarm=True)
                 for a in watched
                 if pair_of(a, self._settings.quote) not in tickers
             ]
             if not due:
-                return missing
-            wallet, markets = self._gateway.wallet(), self._gateway.markets()
+                return steps
+            look.fetch_wallet()
+            markets = look.markets
         except ExchangeError as error:
             return [_unavailable(asset, error) for asset in watched]
-        steps = missing
         for asset, reason in due.items():
-            facts = self._facts(asset, managed, wallet, markets, tickers)
+            facts = self._facts(asset, reason, managed, look, markets)
             if facts is None:
                 steps.append(_no_market(asset))
                 continue
-            entry = managed.managed_assets[asset]
-            steps += self._one_alone(asset, functools.partial(self._desk.exit, asset, reason, entry, facts))
+            sell = functools.partial(
+                self._desk.exit,
+                asset,
+                managed.managed_assets[asset],
+                facts,
+                at_most=watched[asset].quantity,
+            )
+            steps += self._one_alone(asset, sell)
+        if any(step.what == "exit_sent" for step in steps):
+            look.forget_wallet()
         return steps
+
+    def _due(
+        self, managed: ManagedStateContent, watched: Mapping[str, Position], look: MarketLook
+    ) -> dict[str, ExitReason]:
+        found: dict[str, ExitReason] = {}
+        for asset, position in watched.items():
+            ticker = look.tickers.get(pair_of(asset, self._settings.quote))
+            if ticker is None:
+                continue
+            reason = due_exit(
+                last=ticker.last,
+                stop_loss=position.stop_loss,
+                take_profit=position.take_profit,
+                forced=bool(managed.managed_assets[asset].force_exit),
+            )
+            if reason is not None:
+                found[asset] = reason
+        return found
+
+    def _releases(self) -> list[Step]:
+        """T14 for what was sold on its way back: the same words that the system's timed pass would say."""
+        steps: list[Step] = []
+        for asset, entry in self._state()[1].managed_assets.items():
+            payload = due_release(entry)
+            if payload is None:
+                continue
+            outcome = self._sender.send(
+                CommandType.COMPLETE_MANAGED_RELEASE, asset, payload, actor="system", book=False
+            )
+            if outcome.state is CommandState.APPLIED:
+                steps.append(Step(asset=asset, what="released", sentence=f"{asset} is the owner's again"))
+        return steps
+
+    # ---- one part, one coin -------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[], list[Step]]) -> list[Step]:
+        """Let what fails here be an alarm: the exits of this cycle and of the next go on."""
+        try:
+            return work()
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the watch never stops what it watches over
+            sentence = f"{type(error).__name__}: {error}"
+            return [Step(asset="*", what="drift_watch_failed", sentence=sentence, alarm=True)]
 
     def _followed(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> list[Step]:
         step = self._desk.follow(asset, entry, rules)
@@ -171,33 +250,44 @@ class TradingLoop:
             return work()
         except StorageError:
             raise
+        except StopRuleBrokenError as error:
+            return [self._stop_rule_broken(asset, error)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the other coins are guarded on
             return [Step(asset=asset, what="failed", sentence=f"{type(error).__name__}: {error}", alarm=True)]
 
-    def _tickers(self, symbols: list[str]) -> Mapping[str, Ticker]:
-        """Return the prices in one request, or one by one where one market spoils the request for all."""
-        try:
-            return self._gateway.tickers(symbols)
-        except (ExchangeRefusedError, ExchangeAnswerError):
-            found: dict[str, Ticker] = {}
-            for symbol in symbols:
-                with contextlib.suppress(ExchangeRefusedError, ExchangeAnswerError):
-                    found[symbol] = self._gateway.ticker(symbol)
-            return found
+    def _stop_rule_broken(self, asset: str, error: StopRuleBrokenError) -> Step:
+        """Audit and alarm: the act ended, the loop goes on."""
+        data = {"rule": error.rule, "what": error.what, "why": error.why}
+        event = Event(
+            type=EventType.STOP_RULE_BROKEN,
+            asset=asset,
+            actor="bot",
+            command_id=self._ids.new_id(),
+            data=data,
+        )
+        with self._store.transaction(what="stop rule") as transaction:
+            transaction.record([event])
+        return Step(asset=asset, what="stop_rule_broken", sentence=str(error), data=data, alarm=True)
 
     def _facts(
         self,
         asset: str,
+        reason: ExitReason,
         managed: ManagedStateContent,
-        wallet: WalletSnapshot,
+        look: MarketLook,
         markets: Mapping[str, MarketRules],
-        tickers: Mapping[str, Ticker],
     ) -> GateFacts | None:
         symbol = pair_of(asset, self._settings.quote)
         rules = markets.get(symbol)
-        if rules is None:
+        if rules is None or look.wallet is None:
             return None
-        return GateFacts(managed=managed, rules=rules, ticker=tickers[symbol], wallet_free=wallet.free(asset))
+        return GateFacts(
+            managed=managed,
+            rules=rules,
+            ticker=look.tickers[symbol],
+            reason=reason,
+            wallet_free=look.wallet.free(asset),
+        )
 
 
 def _no_market(asset: str) -> Step:

@@ -32,12 +32,13 @@ from bot.lifecycle.command_payloads import (
     RecordManagedExit,
 )
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
-from bot.lifecycle.documents import ExitReason, ManagedAsset
+from bot.lifecycle.documents import ManagedAsset
 from bot.risk.order_gates import GateFacts, check_exit
 from bot.risk.verdict import Approved, Denied
 from bot.trading.report import Step
 
 _PATIENCE_WITH_THE_KNOWN = 10
+_DUST_GATES = ("lot_size", "minimum_notional")
 _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MAX_S = 300.0
 SEND_WITHIN_S = 5.0
@@ -65,9 +66,15 @@ class ExitDesk:
         self._settles_after = lookup_settles_after
         self._retry_at: dict[str, tuple[float, float]] = {}
         self._asked_since: dict[str, float] = {}
+        self._told_dust: dict[str, str] = {}
 
-    def exit(self, asset: str, reason: ExitReason, entry: ManagedAsset, facts: GateFacts) -> list[Step]:
-        """Sell what was handed over and is left, once."""
+    def exit(self, asset: str, entry: ManagedAsset, facts: GateFacts, *, at_most: Decimal) -> list[Step]:
+        """Sell what was handed over and is left, once; never more than `at_most`, the tracked position.
+
+        Raises:
+            StopRuleBrokenError: SR-15: the coin drifted, and no agreed exit is due.
+        """
+        reason = facts.reason
         if self._clock.monotonic() < self._retry_at.get(asset, (0.0, 0.0))[0]:
             return [
                 Step(asset=asset, what="waiting", sentence="the last try was refused; waiting", alarm=True)
@@ -78,12 +85,14 @@ class ExitDesk:
             symbol=facts.rules.symbol,
             side=Side.SELL,
             order_type=OrderType.MARKET,
-            quantity=sellable_quantity(entry, wallet_free=facts.wallet_free or ZERO, rules=facts.rules),
+            quantity=sellable_quantity(
+                entry, wallet_free=min(facts.wallet_free or ZERO, at_most), rules=facts.rules
+            ),
         )
         verdict = check_exit(order, facts)
         if isinstance(verdict, Denied):
-            data = {"gate": verdict.gate, "limit": verdict.limit, "actual": verdict.actual}
-            return [Step(asset=asset, what="denied", sentence=verdict.sentence, data=data, alarm=True)]
+            return self._denied(asset, verdict)
+        self._told_dust.pop(asset, None)
         intent = OpenExitIntent(
             client_order_id=order.client_order_id,
             quantity=order.quantity,
@@ -106,6 +115,15 @@ class ExitDesk:
             data={"client_order_id": order.client_order_id, "intent_serial": opened.applied_serial},
         )
         return [sent, self._submit(asset, entry, verdict, facts)]
+
+    def _denied(self, asset: str, verdict: Denied) -> list[Step]:
+        """Alarm each time; but of a rest that no exchange takes, once: nobody can do anything about it."""
+        if verdict.gate in _DUST_GATES:
+            if self._told_dust.get(asset) == verdict.limit:
+                return []
+            self._told_dust[asset] = verdict.limit
+        data = {"gate": verdict.gate, "limit": verdict.limit, "actual": verdict.actual}
+        return [Step(asset=asset, what="denied", sentence=verdict.sentence, data=data, alarm=True)]
 
     def _submit(
         self, asset: str, entry: ManagedAsset, approved: Approved[OrderRequest], facts: GateFacts

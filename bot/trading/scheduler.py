@@ -59,11 +59,18 @@ def _due(
             return CommandType.SETTLE_MANAGED_ASSET, SettleManagedAsset(reason="aborted, nothing to wait for")
         case AssetState.PROPOSAL_REJECTED if entry.cooldown_until is None or now >= entry.cooldown_until:
             return CommandType.SETTLE_MANAGED_ASSET, SettleManagedAsset(reason="the cool-down is over")
-        case AssetState.RELEASE_PENDING if _nothing_left(entry):
-            reason = "released immediately" if entry.release_mode is ReleaseMode.IMMEDIATE else "exit filled"
-            return CommandType.COMPLETE_MANAGED_RELEASE, CompleteManagedRelease(reason=reason)
+        case AssetState.RELEASE_PENDING if (release := due_release(entry)) is not None:
+            return CommandType.COMPLETE_MANAGED_RELEASE, release
         case _:
             return None
+
+
+def due_release(entry: ManagedAsset) -> CompleteManagedRelease | None:
+    """Return the words of T14 where nothing of the bot's is left on a coin that is on its way back."""
+    if entry.state is not AssetState.RELEASE_PENDING or not _nothing_left(entry):
+        return None
+    reason = "released immediately" if entry.release_mode is ReleaseMode.IMMEDIATE else "exit filled"
+    return CompleteManagedRelease(reason=reason)
 
 
 def _nothing_left(entry: ManagedAsset) -> bool:

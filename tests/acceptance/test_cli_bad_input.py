@@ -228,6 +228,7 @@ from bot.cli.entry import run
 with contextlib.redirect_stdout(io.StringIO()):
     assert run([*sys.argv[1:3], "status"]) == 0
     assert run([*sys.argv[1:3], "commands", "ls"]) == 0
+    assert run([*sys.argv[1:3], "pause", "--help"]) == 0
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(run(sys.argv[1:]))
 """

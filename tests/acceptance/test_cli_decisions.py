@@ -179,5 +179,11 @@ def test_a_slip_gets_a_hint(home: Path) -> None:
     assert "Did you mean ETH?" in call(home, "holdings", "show", "ETHH").err
     assert "Did you mean ETH?" in call(home, "audit", "show", "ETHH").err
     assert "Did you mean DOGE?" in call(home, "propose", "DOGEE", "--no-wait").err
+    for words in (("pause", "ETHH"), ("resume", "ETHH"), ("exit", "ETHH"), ("release", "--pause", "ETHH")):
+        said = call(home, *words)
+        assert (said.code, "Did you mean ETH?" in said.err) == (5, True)
+    assert call(home, "commands", "ls", "--asset", "ETHH", "--json").document()["data"] == [], (
+        "nothing was sent"
+    )
     assert "Did you mean 'status'?" in call(home, "staus").err
     assert "Did you mean 'ls'?" in call(home, "holdings", "lss").err

@@ -66,7 +66,7 @@ def test_several_coins_are_one_document(home: Path) -> None:
     assert isinstance(results, list)
     assert [result["asset"] for result in results] == ["DOGE", "ETH"]
     assert [result["exit_code"] for result in results] == [0, 5]
-    assert said.code == 5
+    assert said.code == 8, "one went well, one did not"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_no_width_cuts_a_number(home: Path, columns: int) -> None:
         shown = call_terminal(home, *words, columns=columns, variables={"NO_COLOR": "1"})
         assert shown.code == 0
         lines = shown.out.splitlines()
-        assert max(len(line.rstrip()) for line in lines if not line.startswith("To approve")) <= columns
+        assert max(len(line.rstrip()) for line in lines if str(home) not in line) <= columns
         missing = set(NUMBERS.findall(plain)) - set(NUMBERS.findall(shown.out))
         assert missing == set()
         assert "…" not in shown.out

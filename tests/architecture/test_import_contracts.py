@@ -23,6 +23,7 @@ from tests.architecture.source_tree import (
 FORBIDDEN_IMPORTS = (
     ("layers", "bot/kernel/bad.py", "import bot.lifecycle.states"),
     ("layers", "bot/storage/bad.py", "import bot.exchange.gateway"),
+    ("layers", "bot/storage/bad.py", "import bot.observability.progress"),
     ("layers", "bot/unplaced/__init__.py", ""),
     ("acyclic", "bot/kernel/bad.py", "import bot.kernel.worse"),
     ("pure", "bot/risk/bad.py", "import os"),
@@ -30,6 +31,7 @@ FORBIDDEN_IMPORTS = (
     ("pure", "bot/proposals/bad.py", "from pathlib import Path"),
     ("exchange-only", "bot/trading/bad.py", "import ccxt"),
     ("storage-only", "bot/commands/bad.py", "import sqlite3"),
+    ("storage-only", "bot/observability/bad.py", "import sqlite3"),
     ("box-apart", "bot/exchange/bad.py", "import bot.exchange.box.config"),
     ("box-alone", "bot/exchange/box/bad.py", "import bot.exchange.gateway"),
     ("thin-edges", "bot/cli/bad.py", "import bot.exchange.gateway"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.exchange.box.config import BoxConfig
 from bot.exchange.box.exchange import Exchange, new_snapshot
-from bot.exchange.box.orders import Kind, NewOrder, Order, Side, Status
+from bot.exchange.box.orders import Kind, NewOrder, Order, OrderList, Side, Status
 
 START = dt.datetime(2026, 5, 3, 12, 34, 56, tzinfo=dt.UTC)
 HOUR_MS = 3_600_000
@@ -42,6 +42,21 @@ def place(exchange: Exchange, side: str, kind: str, quantity: str = "0", **field
         **words,
     )
     return exchange.matching.place(new, exchange.sync())
+
+
+def place_oco(
+    exchange: Exchange, side: str, quantity: str, above: dict[str, Any], below: dict[str, Any]
+) -> tuple[OrderList, Order, Order]:
+    """Place two orders of which one cancels the other, on SOL/USDT; return the list and both orders."""
+    legs: list[NewOrder] = []
+    for leg in (above, below):
+        fields: dict[str, Any] = {n: Decimal(v) if n in AMOUNTS else v for n, v in leg.items()}
+        client_id = exchange.new_client_order_id()
+        common: dict[str, Any] = {"symbol": "SOLUSDT", "client_order_id": client_id}
+        legs.append(NewOrder(side=Side(side), quantity=Decimal(quantity), **common, **fields))
+    order_list = exchange.lists.place((legs[0], legs[1]), exchange.new_client_order_id(), exchange.sync())
+    first, second = exchange.ledger.orders_in(order_list)
+    return order_list, first, second
 
 
 def status_of(order: Order) -> Status:

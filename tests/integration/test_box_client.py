@@ -181,7 +181,7 @@ RAW_ORDER = {"symbol": "SOLUSDT", "side": "SELL", "type": "LIMIT", "timeInForce"
         ({"price": "200", "quantity": "0.0005"}, -1013, "Filter failure: LOT_SIZE"),
         ({"price": "200", "stopPrice": "100"}, -1106, "Parameter 'stopPrice' sent when not required."),
         ({"price": "200", "newClientOrderId": "a b"}, -1100, "newClientOrderId"),
-        ({"price": "200", "trailingDelta": "10"}, -2010, "Trailing stop orders are not supported"),
+        ({"price": "200", "trailingDelta": "10"}, -1106, "Parameter 'trailingDelta' sent when not required."),
         ({"price": "200", "newOrderRespType": "LONG"}, -1132, "Invalid newOrderRespType."),
     ],
 )
@@ -222,7 +222,7 @@ def test_too_much_weight_is_refused_where_a_limit_is_set() -> None:
     with start_box(BoxConfig(speed=0, weight_limit_per_minute=0)) as box, ccxt_client(box) as client:
         with pytest.raises(ccxt.DDoSProtection, match="Too much request weight used"):
             client.fetch_time()
-        assert client.last_response_headers["Retry-After"] == "60"
+        assert 1 <= int(client.last_response_headers["Retry-After"]) <= 60
 
 
 def test_only_loopback_is_served(box: RunningBox) -> None:

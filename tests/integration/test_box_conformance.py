@@ -1,10 +1,11 @@
-"""The tests that ship inside the ccxt package, called unchanged against the box.
+"""The tests that ship inside the ccxt package, called unchanged against the box: blocking calls.
 
-Left out: methods that a testnet does not have (sapi: currencies, deposits, fees, status) or that
-this client does not support (order books in bulk); `fetch_markets`, whose test wants a dict where
-the client returns a list (`load_markets` covers it); and `create_order`, whose test fails in its
-own debug output (text plus number). Its validators are called on our own orders below, all but
-expired ones, a status of the client's own that its validator does not list.
+The asynchronous ones and the streams are in `test_box_conformance_async.py`. Left out: methods that a
+testnet does not have (sapi: currencies, deposits, fees, status) or that this client does not support
+(order books in bulk); `fetch_markets`, whose test wants a dict where the client returns a list
+(`load_markets` covers it); and `create_order`, whose test fails in its own debug output (text plus
+number). Its validators are called on our own orders below, all but expired ones, a status of the
+client's own that its validator does not list.
 """
 
 import importlib
@@ -44,7 +45,12 @@ ORDERS: dict[str, tuple[Any, ...]] = {
     "stop with limit": ("limit", "sell", 1, 99, {"stopLossPrice": 100}),
     "target": ("market", "sell", 1, None, {"takeProfitPrice": 190}),
     "target with limit": ("limit", "sell", 1, 189, {"takeProfitPrice": 190}),
-}
+    "trailing stop": ("market", "sell", 1, None, {"trailingPercent": 5, "stopLossOrTakeProfit": "stopLoss"}),
+    "trailing target": (
+        "limit", "sell", 1, 160,
+        {"trailingPercent": 2.5, "stopLossOrTakeProfit": "takeProfit", "trailingTriggerPrice": 180},
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +91,24 @@ def test_the_clients_own_validators_accept_our_orders(client: Any, name: str) ->
     check_balance(client, SKIPPED, "fetchBalance", client.fetch_balance())
     if fetched["status"] == "open":
         check_order(client, SKIPPED, "cancelOrder", client.cancel_order(order["id"], SYMBOL), SYMBOL, now)
+
+
+def test_the_clients_own_validators_accept_an_order_list(client: Any) -> None:
+    request = {
+        "symbol": "SOLUSDT", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "190",
+        "belowType": "STOP_LOSS_LIMIT", "belowStopPrice": "100", "belowPrice": "99",
+        "belowTimeInForce": "GTC",
+    }  # fmt: skip
+    answer = client.private_post_orderlist_oco(request)
+    now = client.milliseconds()
+    assert len(answer["orderReports"]) == 2
+    for report in answer["orderReports"]:
+        order = client.parse_order(report)
+        check_order(client, SKIPPED, "createOrder", order, SYMBOL, now)
+        check_order(client, SKIPPED, "fetchOrder", client.fetch_order(order["id"], SYMBOL), SYMBOL, now)
+    check_balance(client, SKIPPED, "fetchBalance", client.fetch_balance())
+    cancelled = client.private_delete_orderlist({"symbol": "SOLUSDT", "orderListId": answer["orderListId"]})
+    for report in cancelled["orderReports"]:
+        order = client.parse_order(report)
+        assert order["status"] == "canceled"
+        check_order(client, SKIPPED, "cancelOrder", order, SYMBOL, now)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -179,11 +179,11 @@ class _Interleaved:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._queue, name)
 
-    def count_attempt(self, row_id: int, worker: str) -> int:
+    def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
         if self._first is not None:
             go, self._first = self._first, None
             go()
-        return self._queue.count_attempt(row_id, worker)
+        return self._queue.count_attempts(row_ids, worker)
 
 
 def test_a_worker_whose_command_another_one_finished_goes_on_with_the_next(world: BotWorld) -> None:
@@ -203,7 +203,7 @@ def test_many_workers_at_the_same_command_do_not_spend_its_attempts(world: BotWo
 
     def others() -> None:
         for name in ("a", "b", "c"):
-            world.app.queue.count_attempt(first.id, name)
+            world.app.queue.count_attempts([first.id], name)
 
     queue = cast("CommandQueue", _Interleaved(world.app.queue, others))
     CommandWorker(queue, world.app.applier, name="late").drain()

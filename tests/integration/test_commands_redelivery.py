@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -46,11 +46,11 @@ class _Before:
         self._applier = applier
         self._happens: Callable[[], object] | None = happens
 
-    def apply(self, command: NewCommand) -> CommandOutcome:
+    def apply_group(self, commands: Sequence[NewCommand]) -> list[CommandOutcome]:
         if self._happens is not None:
             self._happens()
             self._happens = None
-        return self._applier.apply(command)
+        return self._applier.apply_group(commands)
 
     def stored_outcome(self, command: NewCommand) -> CommandOutcome | None:
         return self._applier.stored_outcome(command)
@@ -108,7 +108,7 @@ def test_a_refusal_whose_answer_was_lost_keeps_its_code_when_the_attempts_are_sp
     row = world.app.queue.enqueue(command)
     world.app.applier.apply(command)
     for _ in range(3):
-        world.app.queue.count_attempt(row.id, "killed")
+        world.app.queue.count_attempts([row.id], "killed")
     (done,) = world.app.worker.drain()
     assert done.outcome.code == "transition_not_allowed"
 
@@ -118,7 +118,7 @@ def test_an_outcome_that_contradicts_the_one_that_was_told_is_handed_on(world: B
     command = made(world, PAUSE, exits="on")
     world.app.queue.enqueue(command)
     told = CommandOutcome(state=CommandState.FAILED, code="attempts_spent", reason="spent")
-    (done,) = worker_before(world.app, lambda: world.app.queue.finish(command.uid, told)).drain()
+    (done,) = worker_before(world.app, lambda: world.app.queue.finish({command.uid: told})).drain()
     assert (done.outcome.code, done.contradicted and done.contradicted.code) == ("attempts_spent", "applied")
 
 
@@ -184,11 +184,11 @@ def test_content_that_no_reader_would_accept_spends_its_attempts(world: BotWorld
 def test_an_attempt_is_given_back_on_a_waiting_row_only(world: BotWorld) -> None:
     queue: CommandQueue = world.app.queue
     row = queue.enqueue(made(world, PAUSE, exits="off"))
-    queue.give_attempt_back(row.id)
+    queue.give_attempts_back([row.id])
     assert row_of(world, row.uid).attempts == 0
-    queue.count_attempt(row.id, "a")
+    queue.count_attempts([row.id], "a")
     world.app.worker.drain()
-    queue.give_attempt_back(row.id)
+    queue.give_attempts_back([row.id])
     assert row_of(world, row.uid).attempts == 2
 
 

@@ -31,7 +31,7 @@ def test_a_heartbeat_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_pa
             told.append(f"{word} {figures.get('in', '')}".strip())
 
         daemon = Daemon(world.app, trades=False, tell=tell)
-        check = daemon._beat
+        check = daemon._signs.tick
 
         def beat() -> None:
             check()
@@ -42,7 +42,7 @@ def test_a_heartbeat_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_pa
                 assert read_heartbeat(home) is not None, "space is back, and so is the sign of life"
                 daemon.stop()
 
-        daemon._beat = beat  # type: ignore[method-assign] # to look between two beats
+        daemon._signs.tick = beat  # type: ignore[method-assign] # to look between two beats
         daemon.run()
         assert told[0] == "alarm heartbeat"
         assert told.count("alarm heartbeat") == 1

@@ -21,7 +21,7 @@ from tests.fakes.home_checks import (
 FEE = Decimal("0.001")
 PROMOTED = [
     "asset_proposal_requested",
-    "asset_proposal_requested",  # the engine took it up
+    "asset_proposal_begun",  # the engine took it up
     "asset_proposal_generated",
     "asset_promoted",
     "synthetic_entry_set",
@@ -67,7 +67,8 @@ def test_a_handed_over_coin_is_followed_and_sold_once_at_its_agreed_exit(
     stop, target = entry.stop_loss or Decimal(0), entry.take_profit or Decimal(0)
     world.set_price("SOL", stop + Decimal("0.05"))
     assert words_of(world.cycle()) == []
-    world.set_price("SOL", target - Decimal("0.05"))
+    band = (entry.reference_price or Decimal(0)) + 2 * (entry.atr or Decimal(0))  # beyond it: drift
+    world.set_price("SOL", min(target, band) - Decimal("0.05"))
     assert words_of(world.cycle()) == []
     assert world.orders_sent() == 0
 

@@ -33,6 +33,10 @@ class Period(NamedTuple):
     approved: str
 
 
+WATCHED = ("drift", "drift_updated", "drift_gone", "drift_back", "regime_settled")
+"""What the drift watch may say on the way; it sells nothing, and holds no agreed exit back (T20)."""
+
+
 def _utc(year: int, month: int, day: int) -> dt.datetime:
     return dt.datetime(year, month, day, tzinfo=dt.UTC)
 
@@ -49,8 +53,8 @@ def run_to_the_exit(world: BotWorld) -> int:
     for hour in range(1, HOURS_MOST + 1):
         world.advance(3_600)
         report = world.cycle()
-        if report.steps:
-            assert words_of(report) == ["exit_sent", "exit_filled", "closed"]
+        if told := [word for word in words_of(report) if word not in WATCHED]:
+            assert told == ["exit_sent", "exit_filled", "closed"]
             return hour
     raise AssertionError(f"no exit within {HOURS_MOST} hours")
 

@@ -59,7 +59,7 @@ def test_an_outcome_and_a_repeated_request_wake_nobody(table: CommandTable, url:
     with PostgresWakeup(url) as wakeup:
         assert wakeup.wait(5)
         table.enqueue(new("a"))
-        table.finish("a", APPLIED)
+        table.finish({"a": APPLIED})
         assert not wakeup.wait(0.2)
 
 

@@ -94,6 +94,7 @@ def test_the_first_gate_denies_every_order_in_a_coin_that_is_not_managed(
         managed=ManagedStateContent(managed_assets={"ETH": entry}),
         rules=gateway.markets()["ETH/USDT"],
         ticker=gateway.ticker("ETH/USDT"),
+        reason=ExitReason.STOP_LOSS,
         wallet_free=Decimal(2),
     )
     order = OrderRequest(
@@ -111,7 +112,7 @@ def test_the_first_gate_denies_every_order_in_a_coin_that_is_not_managed(
         lineage="x",
         lookup_settles_after=None,  # type: ignore[arg-type]  # not reached
     )
-    steps = desk.exit("ETH", ExitReason.STOP_LOSS, entry, facts)
+    steps = desk.exit("ETH", entry, facts, at_most=Decimal(2))
     assert [step.what for step in steps] == ["denied"]
 
 
@@ -122,6 +123,7 @@ def test_a_buy_of_a_managed_coin_is_denied_too(world: BotWorld) -> None:
         managed=world.managed,
         rules=gateway.markets()["SOL/USDT"],
         ticker=gateway.ticker("SOL/USDT"),
+        reason=ExitReason.STOP_LOSS,
         wallet_free=Decimal(25),
     )
     order = OrderRequest(

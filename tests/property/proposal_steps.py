@@ -131,7 +131,7 @@ class ProposalSteps(RuleBasedStateMachine):
             asset, p.ApproveManagedProposal(**words), possible=waits and wrong is None, facts=facts
         ):
             agreed: Model = {"approved": APPROVED, "sold": ZERO, "sold_since_promotion": ZERO, "intent": None}
-            forgotten: Model = {"drift": None, "mode": None, "released_by_a_person": False}
+            forgotten: Model = {"drifts": {}, "mode": None, "released_by_a_person": False}
             self.step(asset, "managed_active", exits="on", **agreed, **forgotten)
 
     @rule(asset=ASSETS)

@@ -1,6 +1,7 @@
 """An exchange that is stopped and started again goes on as if nothing had been."""
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from bot.exchange.box import persistence
 from bot.exchange.box.errors import ApiError
 from bot.exchange.box.exchange import Exchange
-from tests.fakes.box_exchange import advance, box_exchange, force, place, stopped_time
+from bot.exchange.box.orders import Kind
+from tests.fakes.box_exchange import advance, box_exchange, force, place, place_oco, stopped_time
 
 prices = st.integers(12_000, 17_500).map(lambda value: f"{value // 100}.{value % 100:02d}")
 amounts = st.integers(40, 40_000).map(lambda value: f"{value / 1000:.3f}")
@@ -19,6 +21,9 @@ steps = st.one_of(
     st.tuples(st.just("MARKET"), st.sampled_from(["BUY", "SELL"]), amounts, prices),
     st.tuples(st.just("LIMIT"), st.sampled_from(["BUY", "SELL"]), amounts, prices),
     st.tuples(st.just("STOP_LOSS"), st.sampled_from(["BUY", "SELL"]), amounts, prices),
+    st.tuples(st.just("trail"), st.sampled_from(["BUY", "SELL"]), amounts, prices),
+    st.tuples(st.just("oco"), st.just("SELL"), amounts, prices),
+    st.tuples(st.just("wipe"), st.just(""), st.just(""), st.just("")),
     st.tuples(st.just("force"), st.just(""), st.just(""), prices),
     st.tuples(st.just("advance"), st.just(""), amounts, st.just("")),
 )
@@ -32,6 +37,13 @@ def act(exchange: Exchange, step: tuple[str, str, str, str]) -> str | None:
             force(exchange, price)
         elif name == "advance":
             advance(exchange, int(float(amount) * 1_000))
+        elif name == "trail":
+            place(exchange, side, "STOP_LOSS", amount, trailing_bps=150)
+        elif name == "oco":
+            above = {"kind": Kind.LIMIT_MAKER, "price": str(Decimal(price) + 20)}
+            place_oco(exchange, side, amount, above, {"kind": Kind.STOP_LOSS, "stop_price": "100"})
+        elif name == "wipe":
+            exchange.wipe()
         else:
             field = {"LIMIT": {"price": price}, "STOP_LOSS": {"stop_price": price}}.get(name, {})
             place(exchange, side, name, amount, **field)

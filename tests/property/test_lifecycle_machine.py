@@ -77,19 +77,31 @@ class LifecycleMachine(ProposalSteps):
     @rule(asset=ASSETS, override=st.booleans(), accept=st.sampled_from([None, "current"]))
     def resume(self, *, asset: str, override: bool, accept: Any) -> None:
         model = self.model(asset)
-        drift = model.get("drift")
+        drifts: list[Model] = list(model.get("drifts", {}).values())
+        unresolved = any(not drift["accepted"] for drift in drifts)
         allowed = {
-            "managed_paused": drift is None or (override and accept is not None),
+            "managed_paused": not unresolved or (override and accept is not None),
             "managed_drift_alert": override,
         }.get(model["state"], False)
-        there = drift["there"] if drift is not None and accept else None
+        there = min((d["there"] for d in drifts if d["there"] is not None), default=None)
+        if not (accept and unresolved):
+            there = None
         if allowed and there is not None:
-            allowed = model["intent"] is None and there + model["sold"] > 0
+            allowed = model["intent"] is None and there > 0 and model["approved"] > model["sold"]
         payload = p.ResumeManagedAsset(reason="x", override=override, accept=accept)
         if self.attempt(asset, payload, possible=allowed):
             if there is not None:
                 model["approved"] = min(model["approved"], there + model["sold"])
-            self.step(asset, "managed_active", drift=None, exits="on")
+            kept: dict[str, Model] = {}
+            if not unresolved:
+                kept = model["drifts"]
+            elif accept is None:
+                kept = {
+                    kind: {**drift, "accepted": True}
+                    for kind, drift in model["drifts"].items()
+                    if not drift["gone"]
+                }
+            self.step(asset, "managed_active", drifts=kept, exits="on")
 
     @rule(asset=ASSETS, mode=st.sampled_from(ReleaseMode))
     def release(self, *, asset: str, mode: ReleaseMode) -> None:
@@ -118,18 +130,36 @@ class LifecycleMachine(ProposalSteps):
     def drift(self, *, asset: str, kind: str, fingerprint: str, there: Decimal) -> None:
         model = self.held(asset)
         evidence = {"current_quantity": there} if kind in DOUBTFUL else {"current_price": D(100) + there}
-        known = model.get("drift")
+        known = model["drifts"].get(kind)
         new = known is None or known["fingerprint"] != fingerprint
-        paused = model["state"] == "managed_paused" and new
-        possible = model["state"] == "managed_active" or paused
+        possible = {
+            "managed_active": new,
+            "managed_paused": new,
+            "managed_drift_alert": known is None or (new and known["accepted"]),
+            "release_pending": new and kind in DOUBTFUL,
+        }[model["state"]]
         if self.attempt(asset, drifted(kind, fingerprint, **evidence), possible=possible):
-            model["drift"] = {
-                "kind": kind,
+            model["drifts"][kind] = {
                 "fingerprint": fingerprint,
                 "there": there if kind in DOUBTFUL else None,
+                "accepted": False,
+                "gone": False,
             }
-            if not paused:
+            if model["state"] == "managed_active":
                 self.step(asset, "managed_drift_alert")
+
+    @rule(asset=ASSETS, kind=st.sampled_from(["price", "qty", "wallet_external"]))
+    def drift_goes(self, *, asset: str, kind: Any) -> None:
+        model = self.held(asset)
+        known = model["drifts"].get(kind)
+        there = D(10) if kind in DOUBTFUL else None
+        evidence = {"current_quantity": there} if there is not None else {"current_price": D(100)}
+        payload = p.UpdateManagedDrift(drift_kind=kind, evidence=evidence, gone=True)
+        if self.attempt(asset, payload, possible=known is not None):
+            if model["state"] != "managed_drift_alert" or known["accepted"]:
+                del model["drifts"][kind]
+            else:
+                known.update(gone=True, there=None)
 
     @rule(asset=ASSETS, typo=st.booleans())
     def force_exit(self, *, asset: str, typo: bool) -> None:
@@ -143,10 +173,13 @@ class LifecycleMachine(ProposalSteps):
 
     def may_exit(self, model: Model) -> bool:
         """Say whether an order may leave, by the specification's words."""
-        state, drift = model["state"], model.get("drift")
+        state = model["state"]
         if state not in IN_HANDS or model["intent"] is not None:
             return False
-        if drift is not None and drift["kind"] in DOUBTFUL:
+        drifts = model["drifts"]
+        if any(kind in DOUBTFUL and not drift["accepted"] for kind, drift in drifts.items()):
+            return False
+        if state == "managed_drift_alert" and not drifts:
             return False
         if state == "managed_paused":
             return bool(model["exits"] == "on")

@@ -123,6 +123,95 @@ def test_more_appetite_never_takes_less(drawn: tuple[ProposalFacts, ProposalRequ
     assert cautious.take_profit <= middle.take_profit <= bold.take_profit
 
 
+@QUICK
+@given(markets(), st.sampled_from([D("1.5"), D(3)]))
+def test_a_policy_with_more_appetite_never_takes_less_and_moves_no_level(
+    drawn: tuple[ProposalFacts, ProposalRequest], factor: Decimal
+) -> None:
+    told, request = drawn
+    bolder = msgspec.structs.replace(
+        POLICY,
+        risk_per_trade_share=POLICY.risk_per_trade_share * factor,
+        concentration_cap_share=min(D(1), POLICY.concentration_cap_share * factor),
+    )
+    careful, bold = propose(told, request=request), propose(told, request=request, policy=bolder)
+    if not isinstance(careful, Proposal):
+        return
+    assert isinstance(bold, Proposal)
+    for one, other in zip(variants_of(careful), variants_of(bold), strict=True):
+        assert one.quantity <= other.quantity
+        assert (one.stop_loss, one.take_profit) == (other.stop_loss, other.take_profit)
+        assert other.loss_at_stop_usdt <= told.portfolio_value_usdt * bolder.risk_per_trade_share
+        assert other.max_allocation_usdt <= told.portfolio_value_usdt * bolder.concentration_cap_share
+
+
+def times(told: ProposalFacts, factor: Decimal) -> ProposalFacts:
+    """Return the same market in another unit: prices times the factor, quantities over it, both grids too."""
+    market, replace = told.rules, msgspec.structs.replace
+    priced = [
+        replace(
+            bar,
+            open=bar.open * factor,
+            high=bar.high * factor,
+            low=bar.low * factor,
+            close=bar.close * factor,
+            volume=bar.volume / factor,
+        )
+        for bar in told.daily
+    ]
+    sides = {
+        side: tuple(
+            replace(level, price=level.price * factor, quantity=level.quantity / factor)
+            for level in getattr(told.book, side)
+        )
+        for side in ("bids", "asks")
+    }
+    return replace(
+        told,
+        daily=tuple(priced),
+        ticker=replace(told.ticker, last=told.ticker.last * factor),
+        book=replace(told.book, **sides),
+        wallet=wallet_of(told.wallet.balances["SOL"].total / factor),
+        rules=replace(
+            market,
+            tick_size=market.tick_size * factor,
+            min_price=market.min_price * factor,
+            max_price=None if market.max_price is None else market.max_price * factor,
+            step_size=market.step_size / factor,
+            min_quantity=market.min_quantity / factor,
+            max_market_quantity=(
+                None if market.max_market_quantity is None else market.max_market_quantity / factor
+            ),
+        ),
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_the_same_market_in_another_unit_gives_the_same_plan(
+    drawn: tuple[ProposalFacts, ProposalRequest],
+) -> None:
+    told, request = drawn
+    thousand, asked = D(1_000), request.requested_quantity
+    small = propose(told, request=request)
+    large = propose(
+        times(told, thousand),
+        request=msgspec.structs.replace(
+            request, requested_quantity=None if asked is None else asked / thousand
+        ),
+    )
+    if not isinstance(small, Proposal) or not isinstance(large, Proposal):
+        return  # only the peg to one, an absolute price, may tell the units apart
+    for one, other in zip(variants_of(small), variants_of(large), strict=True):
+        assert other.stop_loss == one.stop_loss * thousand
+        assert other.take_profit == one.take_profit * thousand
+        assert other.quantity * thousand == one.quantity
+        for name in ("rr_ratio", "max_allocation_usdt", "loss_at_stop_usdt", "allowed", "stop_loss_pct"):
+            assert getattr(one, name) == getattr(other, name), name
+    assert small.market_context.regime is large.market_context.regime
+    assert small.confidence.parts == large.confidence.parts
+
+
 @settings(max_examples=60, deadline=None)
 @given(markets())
 def test_kept_inputs_give_the_same_digest(drawn: tuple[ProposalFacts, ProposalRequest]) -> None:
@@ -151,6 +240,8 @@ def test_cutting_the_data_equals_never_having_had_it(seed: int, cut: int) -> Non
     assert one.market_context == other.market_context
     assert variants_of(one) == variants_of(other)
     assert one.confidence == other.confidence
+    assert one.rehearsal == other.rehearsal
+    assert one.rehearsal is not None
 
 
 def test_the_facts_of_these_tests_are_sound_ones() -> None:

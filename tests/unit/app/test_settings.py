@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.settings import Settings, check_runtime_settings, resolve
+from bot.app.settings import Settings, resolve
 from bot.app.settings_table import SETTINGS
 from bot.kernel.errors import SettingsError
 
@@ -152,17 +152,6 @@ def test_a_secret_does_not_stand_in_the_file_and_no_error_repeats_it() -> None:
     with pytest.raises(SettingsError) as caught:
         settings(flags={"exchange.secret": [SECRET]})
     assert SECRET not in str(caught.value)
-
-
-def test_what_is_fixed_for_a_homes_life_is_not_applied_by_command() -> None:
-    check_runtime_settings({NAME: Decimal(2)})
-    for name in ("environment", "quote", "exchange.secret"):
-        with pytest.raises(SettingsError, match="fixed for the life of a home"):
-            check_runtime_settings({name: "x"})
-    with pytest.raises(SettingsError):
-        check_runtime_settings({"nonsense": 1})
-    with pytest.raises(SettingsError):
-        check_runtime_settings({NAME: -1})
 
 
 def test_users_are_read_strictly() -> None:

@@ -72,6 +72,7 @@ def test_an_active_coin_is_taken_over_as_it_was_agreed() -> None:
         take_profit=D(130),
         proposal_id="p1",
         opened_at=NOW,
+        approved_quantity=D(10),
     )
 
 

@@ -290,6 +290,8 @@ def words_for(world: LifecycleWorld, command: CommandType) -> p.Payload:
         p.CompleteManagedRelease(reason="nothing left"),
         p.SettleManagedAsset(reason="over"),
         drifted(),
+        p.UpdateManagedDrift(drift_kind="price", evidence={"seen": 2}),
+        p.SetReferenceRegime(regime="BEAR", evidence={}),
         p.OverrideManagedLevels(reason="tighter", stop_loss=D(95)),
         p.ForceManagedExit(confirm="SOL:exit", reason="out"),
         exit_opened(order_id="o2"),

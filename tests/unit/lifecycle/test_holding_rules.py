@@ -91,7 +91,9 @@ def test_out_of_a_drift_alert_only_an_override_leads(active: LifecycleWorld) -> 
     active.refused(p.ResumeManagedAsset(reason="x", accept="current"), "resume_needs_override")
     change = active.say(OVERRIDE)
     assert types_of(change) == [EventType.OPERATOR_OVERRIDE, EventType.ASSET_RESUMED]
-    assert active.entry().drift is None
+    tolerated = active.entry().drift
+    assert tolerated is not None
+    assert tolerated.accepted, "gone on with as it is; the reference stays"
     assert active.entry().reference_price == D(100)
 
 
@@ -245,8 +247,9 @@ def test_the_evidence_goes_into_the_event(active: LifecycleWorld) -> None:
 
 
 def test_one_alarm_per_drift(active: LifecycleWorld) -> None:
-    active.drift()
-    active.refused(drifted("qty", "f2"), "transition_not_allowed")
+    active.drift("price", "f1")
+    active.refused(drifted("price", "f1"), "transition_not_allowed")
+    active.refused(drifted("price", "f2"), "transition_not_allowed")
 
 
 # ---- override and forced exit -------------------------------------------------------------------------

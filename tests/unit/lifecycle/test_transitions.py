@@ -78,6 +78,7 @@ NO_EDGES = [(state, command) for state in S for command in C if (state, command)
 INSIDE = {
     (S.PROPOSAL_PENDING, C.BEGIN_MANAGED_PROPOSAL),
     (S.MANAGED_PAUSED, C.FLAG_MANAGED_DRIFT),
+    (S.MANAGED_DRIFT_ALERT, C.UPDATE_MANAGED_DRIFT),
     *((state, C.OVERRIDE_MANAGED_LEVELS) for state in (S.MANAGED_ACTIVE, S.MANAGED_PAUSED)),
     *((state, C.FORCE_MANAGED_EXIT) for state in (S.MANAGED_ACTIVE, S.MANAGED_PAUSED)),
     *((state, C.OPEN_EXIT_INTENT) for state in IN_THE_BOTS_HANDS),

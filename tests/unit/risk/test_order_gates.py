@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bot.execution.orders import OrderRequest, OrderType, Side
+from bot.kernel.errors import StopRuleBrokenError
 from bot.kernel.market import MarketRules, Ticker
 from bot.lifecycle.documents import (
     Drift,
@@ -27,6 +28,7 @@ NOW = dt.datetime(2026, 5, 3, 12, tzinfo=dt.UTC)
 GATES = (
     "managed_coin",
     "exits_allowed",
+    "agreed_exit",
     "quantity_promise",
     "wallet",
     "lot_size",
@@ -45,6 +47,8 @@ ENTRY = ManagedAsset(
     exits=Exits.ON,
     approved_quantity=D(10),
     release_mode=ReleaseMode.GRACEFUL,
+    stop_loss=D(100),
+    take_profit=D(130),
 )
 RULES = MarketRules(
     symbol="SOL/USDT",
@@ -78,9 +82,11 @@ def check(
     rules: MarketRules = RULES,
     ticker: Ticker = TICKER,
     free: Decimal | None = WALLET,
+    reason: ExitReason = ExitReason.STOP_LOSS,
 ) -> Approved[OrderRequest] | Denied:
     managed = ManagedStateContent(managed_assets={"SOL": entry})
-    return check_exit(order, GateFacts(managed=managed, rules=rules, ticker=ticker, wallet_free=free))
+    facts = GateFacts(managed=managed, rules=rules, ticker=ticker, reason=reason, wallet_free=free)
+    return check_exit(order, facts)
 
 
 def denied(**changes: Any) -> Denied:
@@ -205,13 +211,48 @@ def test_an_order_that_is_worth_too_little_is_denied() -> None:
         {"bid": D(0)},
         {"bid": D(-1)},
         {"bid": D("100.2")},  # a crossed book
-        {"last": D(201), "ask": D(500)},  # the last price lies far off the bid
         {"bid": D("49.99")},
         {"symbol": "ETH/USDT"},  # the prices of another market
     ],
 )
 def test_prices_that_no_market_can_have_sell_nothing(prices: dict[str, Any]) -> None:
     assert denied(ticker=changed(TICKER, **prices)).gate == "price_sanity"
+
+
+def test_a_target_that_only_a_last_price_far_off_the_bid_reached_sells_nothing() -> None:
+    odd = changed(TICKER, last=D(201), ask=D(500))
+    assert denied(ticker=odd, reason=ExitReason.TAKE_PROFIT).gate == "price_sanity"
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("100.01", ExitReason.STOP_LOSS),
+        ("129.99", ExitReason.TAKE_PROFIT),
+        ("100", ExitReason.TAKE_PROFIT),
+        ("130", ExitReason.STOP_LOSS),
+        ("100", ExitReason.FORCE_EXIT),
+    ],
+)
+def test_a_sale_that_nothing_agreed_asks_for_is_denied(last: str, reason: ExitReason) -> None:
+    ticker = changed(TICKER, last=D(last))
+    assert denied(ticker=ticker, reason=reason).gate == "agreed_exit"
+
+
+def test_sr_15_a_sale_because_of_drift_is_a_broken_stop_rule() -> None:
+    drift = Drift(kind="price", fingerprint="f", detected_at=NOW, evidence={})
+    entry = changed(ENTRY, state=AssetState.MANAGED_DRIFT_ALERT, drift=drift)
+    with pytest.raises(StopRuleBrokenError) as broken:
+        check(entry=entry, ticker=changed(TICKER, last=D("100.01")))
+    assert broken.value.rule == "SR-15"
+    assert isinstance(check(entry=entry), Approved), "the agreed stop stays armed (T20)"
+
+
+def test_an_ordered_sale_passes_between_the_levels() -> None:
+    ticker = changed(TICKER, last=D(110), bid=D(110), ask=D(110))
+    assert isinstance(
+        check(entry=changed(ENTRY, force_exit=True), ticker=ticker, reason=ExitReason.FORCE_EXIT), Approved
+    )
 
 
 def test_a_wide_but_possible_book_is_sane() -> None:

@@ -1,0 +1,91 @@
+"""What one cycle sees of the exchange: one request for all prices, one for all balances.
+
+The same look serves the exits and, after them, the drift watch; balances are asked for again only where
+something was sold in between.
+"""
+
+import contextlib
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from bot.exchange.gateway import Gateway
+from bot.holdings.drift import PriceSeen
+from bot.holdings.wallet import WalletSnapshot
+from bot.kernel.clock import Clock
+from bot.kernel.errors import ExchangeAnswerError, ExchangeRefusedError
+from bot.kernel.market import MarketRules, Ticker
+from bot.kernel.money import ZERO
+
+
+class MarketLook:
+    """One cycle's answers; each is fetched when first asked for."""
+
+    def __init__(self, gateway: Gateway, clock: Clock, *, market_time_is_ours: bool = False) -> None:
+        """Begin a look.
+
+        Args:
+            gateway: The exchange.
+            clock: Measures how long ago the prices came.
+            market_time_is_ours: Whether the exchange's market time is the world's (not so in a box), so
+                that an old price shows by the clock.
+        """
+        self._gateway = gateway
+        self._clock = clock
+        self._market_time_is_ours = market_time_is_ours
+        self._fetched_at_s = clock.monotonic()
+        self._present: dt.datetime | None = None
+        self.tickers: Mapping[str, Ticker] = {}
+        self.wallet: WalletSnapshot | None = None
+
+    @property
+    def markets(self) -> Mapping[str, MarketRules]:
+        """Return every market (kept by the gateway)."""
+        return self._gateway.markets()
+
+    def fetch_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        """Fetch the prices in one request, or one by one where one market spoils the request for all.
+
+        Raises:
+            ExchangeError: The exchange does not answer.
+        """
+        self._fetched_at_s = self._clock.monotonic()
+        try:
+            self.tickers = self._gateway.tickers(symbols)
+        except (ExchangeRefusedError, ExchangeAnswerError):
+            found: dict[str, Ticker] = {}
+            for symbol in symbols:
+                with contextlib.suppress(ExchangeRefusedError, ExchangeAnswerError):
+                    found[symbol] = self._gateway.ticker(symbol)
+            self.tickers = found
+        self._present = max((ticker.observed_at for ticker in self.tickers.values()), default=None)
+        if self._present is not None and self._market_time_is_ours:
+            self._present = max(self._present, self._clock.now())
+        return self.tickers
+
+    def fetch_wallet(self) -> WalletSnapshot:
+        """Return the balances, fetched once.
+
+        Raises:
+            ExchangeError: The exchange does not answer.
+        """
+        if self.wallet is None:
+            self.wallet = self._gateway.wallet()
+        return self.wallet
+
+    def forget_wallet(self) -> None:
+        """Something was sold: the balances are other ones now."""
+        self.wallet = None
+
+    def price(self, symbol: str) -> PriceSeen | None:
+        """Return the price with its age: since it came, and how far it lies behind the newest of them."""
+        ticker = self.tickers.get(symbol)
+        if ticker is None or self._present is None:
+            return None
+        here_s = Decimal(str(round(self._clock.monotonic() - self._fetched_at_s, 3)))
+        age_s = max(here_s, _seconds(self._present - ticker.observed_at))
+        return PriceSeen(last=ticker.last, observed_at=ticker.observed_at, age_s=age_s)
+
+
+def _seconds(span: dt.timedelta) -> Decimal:
+    return max(ZERO, Decimal(str(span.total_seconds())))
