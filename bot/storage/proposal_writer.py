@@ -9,7 +9,7 @@ from typing import Any
 from bot.kernel.canonical import digest_without
 from bot.kernel.errors import StateFileError, StateWriteError, UsageError
 from bot.kernel.ids import is_id
-from bot.storage.files.atomic_file import create_once, sweep_dead_temps
+from bot.storage.files.atomic_file import create_once, flush_folder, sweep_dead_temps
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError, encode, plain
 from bot.storage.home import FROZEN_FILE_MODE, Home
@@ -68,13 +68,14 @@ def write_input(home: Home, payload: bytes, *, file_ops: FileOps | None = None) 
         StateUnsureError: The disk failed.
     """
     sha256 = hashlib.sha256(payload).hexdigest()
-    if holds_input(home, sha256):
-        return sha256
     path = input_path(home, sha256)
     if path.exists():
-        raise StateWriteError(
-            f"{path} is damaged.", why="Its content does not give its name.", fix="Remove it."
-        )
+        if not holds_input(home, sha256):
+            raise StateWriteError(
+                f"{path} is damaged.", why="Its content does not give its name.", fix="Remove it."
+            )
+        flush_folder(file_ops or FileOps(), path.parent)  # seen is not durable: its maker may be at it still
+        return sha256
     ops = file_ops or FileOps()
     sweep_dead_temps(ops, home.proposal_inputs)
     create_once(ops, path, gzip.compress(payload, mtime=0), FROZEN_FILE_MODE)

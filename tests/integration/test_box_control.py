@@ -155,12 +155,14 @@ def test_an_answer_may_be_no_json_at_all(box: RunningBox, client: Any) -> None:
 
 
 def test_a_slow_answer_ends_in_the_clients_timeout_and_the_order_lives(box: RunningBox) -> None:
-    with ccxt_client(box, timeout=300) as client:
+    with ccxt_client(box) as client:
         client.load_markets()
         box.control.add_fault("delay", path="order", method="POST", seconds=0.8)
+        client.timeout = 300
         with pytest.raises(ccxt.RequestTimeout):
             client.create_order(SOL, "market", "sell", 1, params={"clientOrderId": "slow"})
         time.sleep(0.8)  # noqa: TID251  # the exchange is slow in real time
+        client.timeout = 10_000
         assert client.fetch_order(None, SOL, {"origClientOrderId": "slow"})["status"] == "closed"
 
 

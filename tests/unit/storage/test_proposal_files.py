@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import gzip
+import hashlib
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,15 @@ def test_an_input_packed_by_another_release_is_fine(home: Home) -> None:
     path.chmod(0o600)
     path.write_bytes(gzip.compress(b"payload", compresslevel=1, mtime=5))
     assert write_input(home, b"payload") == sha256
+
+
+def test_engines_that_keep_one_input_at_the_same_time_keep_it_once(home: Home) -> None:
+    with ThreadPoolExecutor(8) as engines:
+        for number in range(50):
+            payload = b"payload %d" % number
+            kept = {done.result() for done in [engines.submit(write_input, home, payload) for _ in range(8)]}
+            assert kept == {hashlib.sha256(payload).hexdigest()}
+    assert not temp_files(home.proposal_inputs)
 
 
 @pytest.mark.parametrize(
