@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, cast
 from bot.app.new_home import initialise_home
 from bot.app.wiring import App
 from bot.exchange.gateway import Capabilities, Gateway
+from bot.execution.orders import OrderReport
 from bot.holdings.wallet import Balance, WalletSnapshot
 from bot.kernel.clock import Clock
 from bot.kernel.ids import IdSource
-from bot.kernel.market import Candle, MarketRules, Ticker
+from bot.kernel.market import Candle, MarketRules, OwnTrade, Ticker
 from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent
 from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE
@@ -52,6 +53,16 @@ class MemoryExchange:
         """Return the balances in one request."""
         self.counted["wallet"] += 1
         return WalletSnapshot(balances=self._balances, observed_at=self._clock.now(), complete=True)
+
+    def open_orders(self) -> tuple[OrderReport, ...]:
+        """Return nothing: no order rests here."""
+        self.counted["open_orders"] += 1
+        return ()
+
+    def own_trades(self, _symbol: str, **_since: dt.datetime | None) -> tuple[OwnTrade, ...]:
+        """Return nothing: the account never traded."""
+        self.counted["own_trades"] += 1
+        return ()
 
     def candles(self, _symbol: str, _timeframe: str, *, limit: int) -> tuple[Candle, ...]:
         """Return days that rise slowly."""

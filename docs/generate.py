@@ -19,9 +19,12 @@ from bot.kernel.reasons import REASONS
 from bot.lifecycle.command_payloads import PAYLOADS
 from bot.lifecycle.commands import CommandType
 from bot.lifecycle.events import EventType
-from bot.lifecycle.states import MEANING, AssetState
+from bot.lifecycle.states import MEANING, ActorKind, AssetState
 from bot.lifecycle.transitions import EDGES
+from docs.diagrams import contracts, layers, layers_svg, sentence_of, states_svg
+from docs.examples import COIN, content_of, example_files, file_name
 from docs.rules_table import GROUPS, rule_cells
+from docs.runbook import runbook_parts
 
 DOCS = Path(__file__).resolve().parent
 SCHEMAS = DOCS.parent / "schemas"
@@ -57,30 +60,82 @@ def page(title: str, source: str, *parts: str) -> str:
 
 def lifecycle() -> str:
     """Return states, diagram and transitions, from the tables in `bot/lifecycle`."""
-    states = table(["State", "Meaning"], ((f"`{state}`", MEANING[state]) for state in AssetState))
-    diagram = "\n".join(line for state in AssetState for line in state_lines(state))
     edges = table(
         ["#", "From", "To", "Actor", "Command"],
         ((e.number, f"`{e.source}`", f"`{e.target}`", e.actor, f"`{e.command}`") for e in EDGES),
     )
-    rule = "What is not in this table is refused, with an error that names both states."
+    from_each = table(
+        ["In this state", "a person may", "the bot may", "a timed pass may"],
+        (
+            (f"`{state}`", *(", ".join(steps_from(state, actor)) for actor in ActorKind))
+            for state in AssetState
+        ),
+    )
     return page(
         "States and transitions",
         "bot/lifecycle/states.py and transitions.py",
-        states,
+        "![Every state and every step between them](states.svg)",
+        "A solid blue arrow is a person's step, a purple one the bot's, a dashed one a timed pass's. The yellow states"
+        " are those in which the coin is in the bot's hands. [One real file for each state](examples.md).",
+        table(["State", "Meaning"], ((f"`{state}`", MEANING[state]) for state in AssetState)),
         "## Transitions",
-        rule,
+        "What is not in this table is refused, with an error that names both states.",
         edges,
         "## From each state",
-        f"```text\n{diagram}\n```",
+        from_each,
     )
 
 
-def state_lines(state: AssetState) -> Iterable[str]:
-    """Yield one state with the steps that lead out of it, as plain text."""
-    yield state.value
-    for edge in (edge for edge in EDGES if edge.source is state):
-        yield f"  {edge.number}  {edge.actor:<6}  --> {edge.target}"
+def steps_from(state: AssetState, actor: ActorKind) -> Iterable[str]:
+    """Yield the steps that an actor may take from a state, in short words."""
+    for edge in EDGES:
+        if edge.source is state and edge.actor is actor:
+            yield f"{edge.number} to `{edge.target}`"
+
+
+def architecture() -> str:
+    """Return the layers as a drawing and a table, and every import contract, from `pyproject.toml`."""
+    rows = (
+        (f"`bot/{folder}/`", "yes" if row.pure else "", sentence_of(folder))
+        for row in layers()
+        for folder in row.folders
+    )
+    sentences = "\n".join(f"- {contract['name']} (`{contract['id']}`)" for contract in contracts())
+    return page(
+        "The house: layers and borders",
+        "the import contracts in pyproject.toml, and each folder's first line",
+        "![The folders of the program, the highest at the top](layers.svg)",
+        table(["Folder", "Pure", "What it is"], rows),
+        "`make lint` and the tests read every import of the program against these rules; each rule has an example"
+        " that breaks it, so that it can be seen to work. Where the modules of the source documents went, and why:"
+        " [decision 2](../adr/0002-module-map.md).",
+        "## The rules",
+        sentences,
+    )
+
+
+def examples() -> str:
+    """Return what each state looks like in `managed_state.json`: the coin's own part of a real file."""
+    parts = [
+        f"## `{state}`\n\n{MEANING[state].capitalize()}. Whole file: [{file_name(state).rpartition('/')[2]}]"
+        f"(../{file_name(state)}).\n\n```json\n{content_of(text, COIN)}\n```"
+        for state, text in example_files().items()
+    ]
+    return page(
+        "One real file for each state",
+        "docs/examples.py, which runs the bot",
+        f"What `state/managed_state.json` says of {COIN} in each state. A bot in a sandbox did it all: asked for,"
+        " handed over, paused, short of coins, given back; sold at its stop; declined; not possible. A key that does"
+        " not apply is absent. A coin that nobody ever asked about is frozen and does not stand in the file at all."
+        " Every field: [documents](documents.md).",
+        *parts,
+    )
+
+
+def runbook() -> str:
+    """Return what to do at every drift and every refusal."""
+    source = "bot/kernel/reasons.py and docs/runbook_notes.md"
+    return page("The operator's runbook", source, *runbook_parts())
 
 
 def reasons() -> str:
@@ -238,6 +293,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "rules.md": rules,
     "reference/settings.md": settings,
     "reference/commands.md": shell_commands,
+    "reference/states.svg": states_svg,
+    "reference/examples.md": examples,
+    "explanation/architecture.md": architecture,
+    "explanation/layers.svg": layers_svg,
+    "runbook.md": runbook,
 }
 
 
@@ -247,15 +307,28 @@ def is_outdated(name: str) -> bool:
     return not path.exists() or path.read_text(encoding="utf-8") != PAGES[name]()
 
 
+def outdated_examples() -> dict[str, str]:
+    """Return the example files whose content is no longer what the code makes, with their new text.
+
+    Each run of a bot has another id and other times of its process, so `_meta` is not compared.
+    """
+    late = {}
+    for state, text in example_files().items():
+        path = DOCS / file_name(state)
+        if not path.exists() or content_of(path.read_text(encoding="utf-8")) != content_of(text):
+            late[file_name(state)] = text
+    return late
+
+
 def main() -> int:
-    """Write the pages, or with `--check` name those that are out of date."""
-    late = [name for name in PAGES if is_outdated(name)]
-    for name in late:
+    """Write the pages and examples, or with `--check` name those that are out of date."""
+    late = {name: PAGES[name]() for name in PAGES if is_outdated(name)} | outdated_examples()
+    for name, text in late.items():
         if "--check" in sys.argv[1:]:
             print(f"docs/{name} is out of date: make docs")
             continue
         (DOCS / name).parent.mkdir(exist_ok=True)
-        (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
+        (DOCS / name).write_text(text, encoding="utf-8")
         print(f"wrote docs/{name}")
     return 1 if late and "--check" in sys.argv[1:] else 0
 

@@ -3,9 +3,11 @@
 `mainnet` has no row: it is refused by construction until its governance gate opens (DR-3).
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+from bot.app.circuit_file import keep_circuit, read_circuit
 from bot.app.connection import Connection, connection_of
 from bot.app.paper_ledger_file import PaperLedgerFile
 from bot.app.settings import Settings
@@ -81,4 +83,9 @@ def mode_of(environment: str) -> Mode:
 def build_gateway(home: Home, settings: Settings, clock: Clock) -> CircuitBreaker:
     """Return the gateway of this home: retries for reads, and a breaker whose state can be read."""
     gateway = mode_of(str(settings["environment"])).build(home, settings, clock)
-    return CircuitBreaker(RetryingReads(gateway, clock), clock)
+    return CircuitBreaker(
+        RetryingReads(gateway, clock),
+        clock,
+        remembered=read_circuit(home),
+        on_change=functools.partial(keep_circuit, home),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bot.app.circuit_file import circuit_view
 from bot.app.core import HomeContext
 from bot.app.proposal_progress import engines_at_work
 from bot.holdings.baseline import BaselineContent, Policy
@@ -19,6 +20,7 @@ from bot.storage.documents import BASELINE_HOLDINGS, POSITIONS
 from bot.storage.heartbeat import Heartbeat, read_heartbeat
 from bot.storage.managed_state_reader import read_managed_state
 from bot.storage.proposal_reader import list_proposal_ids, read_proposal
+from bot.storage.unverified import read_unverified
 
 STALE_LOOP_S = 60
 _CANDIDATES_SHOWN = 10
@@ -43,7 +45,9 @@ class HoldingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str | None = None
     order_in_flight: str | None = None
     unprotected: bool = False
-    """In the bot's hands while no loop runs: nobody watches its stop."""
+    """In the bot's hands while no loop runs, or before the loop has verified it: nobody watches its stop."""
+    unverified: str | None = None
+    """Why the running loop sends no order for it yet."""
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +64,8 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: dict[str, int]
     holdings: tuple[HoldingLine, ...]
     waiting: tuple[dict[str, Any], ...]
+    exchange: dict[str, Any] | None = None
+    """The circuit breaker, while it is not closed; it blocks purchases, never exits or approvals."""
 
 
 def status(context: HomeContext, now: dt.datetime) -> StatusView:
@@ -93,6 +99,7 @@ def status(context: HomeContext, now: dt.datetime) -> StatusView:
         counts=counts,
         holdings=tuple(line for line in lines if line.state is not AssetState.FROZEN),
         waiting=waiting,
+        exchange=circuit_view(context.home, now),
     )
 
 
@@ -117,10 +124,13 @@ def holdings(context: HomeContext, now: dt.datetime) -> tuple[HoldingLine, ...]:
     baseline = context.store.read(BASELINE_HOLDINGS).content
     positions = context.store.read(POSITIONS).content.positions
     guarded = _is_guarded(read_heartbeat(context.home), now)
+    unverified = read_unverified(context.home)
     lines = []
     for asset in sorted({*managed.managed_assets, *baseline.assets}):
         position = positions.get(pair_of(asset, context.settings["quote"]))
         line = _line(asset, managed, baseline, guarded=guarded)
+        if line.asset in unverified and managed.state_of(asset) in IN_THE_BOTS_HANDS:
+            line = msgspec.structs.replace(line, unprotected=True, unverified=unverified[asset])
         if position is not None and position.is_open:
             line = msgspec.structs.replace(
                 line,

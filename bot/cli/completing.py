@@ -50,6 +50,16 @@ def complete_explained(ctx: click.Context, param: click.Parameter, incomplete: s
     return [*complete_assets(ctx, param, incomplete), *commands, *codes]
 
 
+def complete_orders(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the orders of the journal, newest first."""
+    try:
+        log = _home(ctx).store.orders
+        ids = dict.fromkeys(str(r["client_order_id"]) for r in log.records() if "client_order_id" in r)
+    except (BotError, OSError):
+        return []
+    return [CompletionItem(name) for name in reversed(ids) if name.startswith(incomplete)]
+
+
 def command_ids(ctx: click.Context) -> list[str]:
     """Return the newest commands' ids from the audit and the refusals, oldest first."""
     try:

@@ -32,6 +32,8 @@ _COMMANDS = {
     "override": ("bot.cli.override:override", "Change a coin's stop, target or allocation by hand."),
     "exit": ("bot.cli.exit:exit_now", "Sell a coin's managed quantity at market."),
     "drift": ("bot.cli.drift:drift", "Record, wallet and difference of each managed coin."),
+    "orders": ("bot.cli.orders:orders", "Every order that left the bot, or may have left it."),
+    "positions": ("bot.cli.positions:positions", "Quantity, cost, profit and fees of each position."),
     "explain": ("bot.cli.explain:explain", "Why it stands there, and what comes next."),
     "baseline": ("bot.cli.baseline:baseline", "What you held when the bot came."),
     "run": ("bot.cli.work:run", "Trading loop, command worker and engine in one process."),

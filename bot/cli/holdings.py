@@ -98,6 +98,8 @@ def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> Non
 
 def unprotected_words(line: HoldingLine) -> str:
     """Return why nobody sells a coin at its stop, with what helps."""
+    if line.unverified:
+        return f"NOT PROTECTED: {line.unverified}"
     if line.exits == Exits.OFF:
         return f"NOT PROTECTED: its exits are off (bot explain {line.asset})"
     return "NOT PROTECTED: no loop watches its exits (bot run)"

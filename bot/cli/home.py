@@ -107,7 +107,15 @@ def _warnings(view: StatusView) -> list[str]:
         warnings.append("no baseline is applied: bot baseline capture, then bot baseline apply")
     late = view.worker["late"] if view.worker is not None else ()
     warnings += [f"the {name} thread of the bot hangs: look at its output, then restart it" for name in late]
-    bare = [line.asset for line in view.holdings if line.unprotected]
+    warnings += [
+        f"{line.asset} gets no order yet: {line.unverified}" for line in view.holdings if line.unverified
+    ]
+    if view.exchange is not None:
+        warnings.append(
+            f"the exchange failed again and again: the circuit is {view.exchange['circuit']} since"
+            f" {view.exchange['age_s']:.0f} s; nothing is bought, exits and approvals go on"
+        )
+    bare = [line.asset for line in view.holdings if line.unprotected and not line.unverified]
     if bare:
         warnings.append(f"nobody watches the exits of {', '.join(bare)}: bot run (or resume what is paused)")
     return warnings

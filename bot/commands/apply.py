@@ -117,6 +117,7 @@ class CommandApplier:
 
     def _apply(self, commands: Sequence[NewCommand], *, dry_run: bool = False) -> list[CommandOutcome]:
         prepared = self._prepare(commands)
+        self._store.read_up(min(command.created_at for command in commands))
         for _ in range(_CONFLICT_TRIES):
             try:
                 with self._store.transaction() as transaction:

@@ -22,7 +22,7 @@ from bot.exchange.ccxt_fields import (
     unless_bad,
     whole,
 )
-from bot.execution.orders import Fee, OrderReport, OrderStatus, Side
+from bot.execution.orders import Fee, Fill, OrderReport, OrderStatus, Side
 from bot.holdings.wallet import Balance, WalletSnapshot
 from bot.kernel.ids import is_asset
 from bot.kernel.market import OwnTrade
@@ -120,7 +120,7 @@ def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
         or (status is OrderStatus.FILLED and filled != quantity)
     ):
         raise bad_answer(what, f"{filled} of {quantity} filled for {quote}, status {status}")
-    fills = row.get("fills")
+    fills = list_of(row, "fills") if row.get("fills") else []
     return OrderReport(
         # A cancellation has an id of its own and names ours as the original one.
         client_order_id=text_of(row, "origClientOrderId" if "origClientOrderId" in row else "clientOrderId"),
@@ -131,7 +131,8 @@ def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
         quantity=quantity,
         filled_quantity=filled,
         filled_quote=quote,
-        fees=fees_of(map(_fee, list_of(row, "fills"))) if fills else (),
+        fees=fees_of(map(_fee, fills)),
+        fills=tuple(_fill(entry) for entry in fills),
         updated_at=_last_update(row),
     )
 
@@ -167,6 +168,28 @@ def fees_of(fees: Iterable[Fee]) -> tuple[Fee, ...]:
 def _fee(entry: object) -> Fee:
     row = row_of(entry, "fill")
     return Fee(asset=text_of(row, "commissionAsset"), amount=at_least_zero(row, "commission"))
+
+
+def _fill(entry: object) -> Fill:
+    row = row_of(entry, "fill")
+    return Fill(
+        trade_id=str(whole(row, "tradeId")),
+        price=positive(row, "price"),
+        quantity=positive(row, "qty"),
+        fee=at_least_zero(row, "commission"),
+        fee_asset=text_of(row, "commissionAsset"),
+    )
+
+
+def fill_of(trade: OwnTrade) -> Fill:
+    """Return an own trade as a fill of its order."""
+    return Fill(
+        trade_id=trade.trade_id,
+        price=trade.price,
+        quantity=trade.quantity,
+        fee=trade.fee,
+        fee_asset=trade.fee_asset,
+    )
 
 
 def _last_update(row: Row) -> dt.datetime:

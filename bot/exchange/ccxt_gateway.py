@@ -254,7 +254,7 @@ class CcxtGateway:
 
     def _with_fees(self, report: OrderReport) -> OrderReport:
         """Add the fees from the order's trades, once these account for every fill."""
-        if not report.filled_quantity or report.fees:
+        if not report.filled_quantity or report.fees or report.fills:
             return report
         market_id = self._id_of(report.symbol)
         answer = self._calls.read_signed(
@@ -266,7 +266,7 @@ class CcxtGateway:
         if sum((trade.quantity for trade in trades), ZERO) != report.filled_quantity:
             return report
         fees = account.fees_of(Fee(asset=trade.fee_asset, amount=trade.fee) for trade in trades)
-        return msgspec.structs.replace(report, fees=fees)
+        return msgspec.structs.replace(report, fees=fees, fills=tuple(map(account.fill_of, trades)))
 
     def _known_markets(self) -> dict[str, tuple[str, MarketRules]]:
         with self._lock:

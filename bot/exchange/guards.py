@@ -191,9 +191,22 @@ class CircuitBreaker(_EveryCall):
         window_s: float = 60.0,
         rest_s: float = 30.0,
         remembered: BreakerState | None = None,
+        on_change: Callable[[BreakerState], None] | None = None,
     ) -> None:
+        """Begin closed, or where an earlier process stopped.
+
+        Args:
+            gateway: What is watched.
+            clock: Measures window and rest; wall time, because the state outlives the process.
+            failures: So many within the window open the circuit.
+            window_s: How long a failure counts.
+            rest_s: How long an open circuit rests before one success may close it.
+            remembered: The state that an earlier process left.
+            on_change: Is given the state whenever the circuit changes, to keep it.
+        """
         super().__init__(gateway)
         self._clock = clock
+        self._on_change = on_change
         self._limit = failures
         self._window = dt.timedelta(seconds=window_s)
         self._rest = dt.timedelta(seconds=rest_s)
@@ -206,7 +219,7 @@ class CircuitBreaker(_EveryCall):
         # A wall clock that was set back must not keep the circuit open for ever.
         resting = dt.timedelta(0) <= now - self._state.since < self._rest
         if self._state.circuit is Circuit.OPEN and not resting:
-            self._state = BreakerState(circuit=Circuit.HALF_OPEN, since=now)
+            self._turn(BreakerState(circuit=Circuit.HALF_OPEN, since=now))
         return self._state
 
     def _read(self, call: Callable[[], T]) -> T:
@@ -239,8 +252,13 @@ class CircuitBreaker(_EveryCall):
         if state.circuit is Circuit.OPEN or not breaks:
             self._state = msgspec.structs.replace(state, failures=recent[-self._limit :])
         else:
-            self._state = BreakerState(circuit=Circuit.OPEN, since=now, failures=recent[-self._limit :])
+            self._turn(BreakerState(circuit=Circuit.OPEN, since=now, failures=recent[-self._limit :]))
 
     def _succeeded(self) -> None:
         if self.state.circuit is Circuit.HALF_OPEN:
-            self._state = BreakerState(circuit=Circuit.CLOSED, since=self._clock.now())
+            self._turn(BreakerState(circuit=Circuit.CLOSED, since=self._clock.now()))
+
+    def _turn(self, state: BreakerState) -> None:
+        self._state = state
+        if self._on_change is not None:
+            self._on_change(state)

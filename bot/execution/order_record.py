@@ -89,7 +89,9 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def unbooked_quantity(self) -> Decimal:
         """Return what it filled beyond what the managed state has booked; above zero only for late fills."""
-        return ZERO if self.booked_quantity is None else max(ZERO, self.filled_quantity - self.booked_quantity)
+        return (
+            ZERO if self.booked_quantity is None else max(ZERO, self.filled_quantity - self.booked_quantity)
+        )
 
 
 def trigger_of(report: OrderReport) -> Trigger:
@@ -136,7 +138,9 @@ def after(record: OrderRecord, event: OrderEvent) -> OrderRecord:
     return record if changed == record else msgspec.structs.replace(changed, updated_at=event.at)
 
 
-def folded(events: Iterable[OrderEvent], before: Mapping[str, OrderRecord] | None = None) -> dict[str, OrderRecord]:
+def folded(
+    events: Iterable[OrderEvent], before: Mapping[str, OrderRecord] | None = None
+) -> dict[str, OrderRecord]:
     """Return every order by its client id, oldest first.
 
     Raises:

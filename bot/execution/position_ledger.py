@@ -166,5 +166,3 @@ def _sum(*numbers: Decimal) -> Decimal:
     for number in numbers:
         total = _EXACT.add(total, number)
     return plain(total)
-
-

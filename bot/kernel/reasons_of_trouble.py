@@ -144,6 +144,7 @@ TROUBLE: dict[str, Reason] = {
         "This is a defect: bot orders show ID tells what happened to the order; report it.",
         ExitCode.UNEXPECTED,
     ),
+    "no_such_order": Reason("The order journal knows no such order.", "bot orders ls", _USAGE),
     # ---- general ----------------------------------------------------------------------------------
     "stop_rule_broken": Reason(
         "A stop rule would have been broken, so the act was stopped.",

@@ -12,17 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import talib
 
 from bot.kernel.market import Candle
 from bot.proposals.indicators import ATR_PERIOD, Series
 from bot.proposals.policy import ProposalPolicy, VariantPolicy
-
-Rows = npt.NDArray[np.int64]
-
-_BLOCK = 720
-"""Starts whose swings are looked at together: few enough for the processor's near memory."""
+from bot.proposals.rehearsal_levels import Rows, nearest_levels, swings
 
 
 class Bars(NamedTuple):
@@ -99,7 +94,15 @@ def starts_of(bars: Bars, *, warm_up: int, horizon: int, policy: ProposalPolicy)
     rows = np.arange(warm_up, max(warm_up, last + 1), dtype=np.int64)
     reference = bars.open[rows]
     atr: Series = talib.ATR(bars.high, bars.low, bars.close, timeperiod=ATR_PERIOD)[rows - 1]
-    support, resistance = _nearest(bars, rows, reference, atr, policy)
+    wing = policy.swing_wing_bars
+    support, resistance = nearest_levels(
+        swings(bars.low, bars.high, wing),
+        rows,
+        reference,
+        float(policy.cluster_width_atr) * atr,
+        wing=wing,
+        window=policy.swing_window_bars,
+    )
     return Starts(rows=rows, reference=reference, atr=atr, support=support, resistance=resistance)
 
 
@@ -118,92 +121,6 @@ def plan_columns(starts: Starts, shape: Shape) -> PlanColumns:
         target=target[kept],
         trail=(reference - stop)[kept],
     )
-
-
-def swings(bars: Bars, wing: int) -> tuple[Rows, Series]:
-    """Return the rows and prices of swing lows and highs, by row; the rule is `levels.swing_points`."""
-    count = len(bars.low) - 2 * wing
-    if count <= 0:
-        return np.empty(0, dtype=np.int64), np.empty(0)
-    found = []
-    for values in (bars.low, -bars.high):
-        middle = values[wing : wing + count]
-        lowest = np.ones(count, dtype=np.bool_)
-        for away in range(1, wing + 1):
-            lowest &= middle < values[wing - away : wing - away + count]
-            lowest &= middle <= values[wing + away : wing + away + count]
-        found.append(np.flatnonzero(lowest) + wing)
-    rows = np.concatenate(found)
-    prices = np.concatenate((bars.low[found[0]], bars.high[found[1]]))
-    order = np.argsort(rows, kind="stable")
-    return rows[order], prices[order]
-
-
-def _nearest(
-    bars: Bars, rows: Rows, reference: Series, atr: Series, policy: ProposalPolicy
-) -> tuple[Series, Series]:
-    """Return the nearest clusters of the swings that were known before each start, `inf` where none."""
-    wing, window = policy.swing_wing_bars, policy.swing_window_bars
-    at, prices = swings(bars, wing)
-    first = np.searchsorted(at, rows - window + wing)
-    after = np.searchsorted(at, rows - wing)
-    width = float(policy.cluster_width_atr) * atr
-    support, resistance = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
-    for begin in range(0, len(rows), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        widest = int((after[block] - first[block]).max())
-        if widest:
-            table = _swings_of_windows(prices, first[block], after[block], widest)
-            found = _nearest_in_lines(table, width[block], reference[block])
-            support[block], resistance[block] = found
-    return support, resistance
-
-
-def _nearest_in_lines(
-    table: npt.NDArray[np.float64], width: Series, reference: Series
-) -> tuple[Series, Series]:
-    """Return the nearest cluster's mean below and above the reference, line by line.
-
-    Args:
-        table: One line per start: its window's swings in ascending order, filled up with `inf`.
-        width: How far a cluster reaches above its lowest swing.
-        reference: The price between the two.
-    """
-    places = np.flatnonzero(_cluster_begins(table, width))
-    lines = places // table.shape[1]
-    means = np.add.reduceat(table.ravel(), places) / np.diff(places, append=table.size)
-    heads = np.searchsorted(lines, np.arange(len(table)))
-    here = reference[lines]
-    support: Series = np.maximum.reduceat(np.where(means < here, means, -np.inf), heads)
-    resistance: Series = np.minimum.reduceat(np.where(means > here, means, np.inf), heads)
-    return support, resistance
-
-
-def _swings_of_windows(prices: Series, first: Rows, after: Rows, widest: int) -> npt.NDArray[np.float64]:
-    """Return one ascending line of swings per window; windows side by side are often the same."""
-    fresh = np.ones(len(first), dtype=np.bool_)
-    fresh[1:] = (np.diff(first) != 0) | (np.diff(after) != 0)
-    begin, end = first[fresh], after[fresh]
-    columns = begin[:, None] + np.arange(widest)
-    table = np.where(columns < end[:, None], prices[np.minimum(columns, len(prices) - 1)], np.inf)
-    table.sort(axis=1)
-    lines: npt.NDArray[np.float64] = table[np.cumsum(fresh) - 1]
-    return lines
-
-
-def _cluster_begins(table: npt.NDArray[np.float64], width: Series) -> npt.NDArray[np.bool_]:
-    """Mark the swings that lie further than the width above the lowest of the cluster before.
-
-    The columns are walked; there are never more of them than a window has swings.
-    """
-    columns = np.ascontiguousarray(table.T)
-    begins = np.ones(columns.shape, dtype=np.bool_)
-    furthest = columns[0] + width
-    for number in range(1, len(columns)):
-        price = columns[number]
-        far = np.greater(price, furthest, out=begins[number])
-        np.copyto(furthest, price + width, where=far)
-    return np.ascontiguousarray(begins.T)
 
 
 def _pulled(level: Series, magnet: Series, within: Series, buffer: Series) -> Series:

@@ -131,6 +131,28 @@ class AuditLog:
         self.append_missing(records, durable=tail.point, may_take_back=True)
         return point.sequence
 
+    def append_in_turn(self, *records_fields: Mapping[str, Any]) -> tuple[int, int]:
+        """Append records behind whatever others have appended meanwhile; for writers without the state lock.
+
+        Returns:
+            The sequence of the record before them, and of the last of them (durable).
+
+        Raises:
+            StateWriteError: The disk is full; the log is as it was.
+            StateUnsureError: A write or flush failed.
+        """
+        with self._locked() as file:
+            tail = self.read_tail()
+            point, records = tail.point, []
+            for fields in records_fields:
+                records.append(chained(fields, point))
+                point = point_of(records[-1])
+            if tail.size != tail.end:
+                truncate(self._ops, file.fileno(), self._path, tail.end)
+            data = b"".join(line_for(record) for record in records)
+            append_durably(self._ops, file.fileno(), self._path, data, take_back_to=tail.end)
+        return tail.point.sequence, point.sequence
+
     def create(self) -> None:
         """Make the empty file, durably; one that is there stays."""
         if not self._path.exists():

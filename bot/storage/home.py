@@ -79,6 +79,11 @@ class Home:
         return self.state / "audit" / "refusals.jsonl"
 
     @property
+    def orders_log(self) -> Path:
+        """Return the chain of what happened to orders."""
+        return self.state / "audit" / "orders.jsonl"
+
+    @property
     def quarantine(self) -> Path:
         """Return the folder for files that were set aside."""
         return self.state / "quarantine"
@@ -102,6 +107,11 @@ class Home:
     def box(self) -> Path:
         """Return the file in which a running box says where it listens."""
         return self.run / "box.json"
+
+    @property
+    def circuit(self) -> Path:
+        """Return the file in which the circuit breaker's state outlives its process."""
+        return self.run / "circuit.json"
 
     @property
     def sql(self) -> Path:

@@ -61,7 +61,8 @@ def copy_home(
         metas = {kind.name: work.current(kind).meta for kind in ALL_KINDS}
         serials = {name: meta.serial for name, meta in metas.items()}
         first = dict(_documents(store.home, serials))
-        sizes = {log.path: log.read_tail().end for log in (store.audit, store.refusals)}
+        logs = (log for log in (store.audit, store.refusals, store.orders) if log.path.exists())
+        sizes = {log.path: log.read_tail().end for log in logs}
     copy = Home(target)
     for folder in (copy.root, *copy.folders()):
         ops.make_folders(folder, FOLDER_MODE)

@@ -7,7 +7,7 @@ may step back between the two; the search goes on for a day beyond, which costs 
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from bot.storage.audit_chain import read_line
 from bot.storage.files.json_codec import NotStrictJsonError
 
 _BLOCK_BYTES = 64 * 1024
-_CLOCK_MAY_STEP = dt.timedelta(days=1)
-_COMMAND_ID = re.compile(rb'"command_id":("(?:[^"\\\\]|\\\\.)*")')
+CLOCK_MAY_STEP = dt.timedelta(days=1)
+"""A wall clock that steps back further than this between two commands is not reckoned with."""
+COMMAND_ID = re.compile(rb'"command_id":("(?:[^"\\]|\\.)*")')
 
 
 def newest_records_of(path: Path, made_at: Mapping[str, dt.datetime]) -> dict[str, Mapping[str, Any]]:
@@ -32,22 +33,33 @@ def newest_records_of(path: Path, made_at: Mapping[str, dt.datetime]) -> dict[st
     if not made_at or not path.exists():
         return found
     wanted = {canonical_bytes(uid): uid for uid in made_at}
-    oldest_wanted = min(made_at.values()) - _CLOCK_MAY_STEP
+    oldest_wanted = min(made_at.values()) - CLOCK_MAY_STEP
     for lines in _blocks_backwards(path):
-        is_named = not wanted.keys().isdisjoint(_COMMAND_ID.findall(b"".join(lines)))
+        is_named = not wanted.keys().isdisjoint(COMMAND_ID.findall(b"".join(lines)))
         for line in reversed(lines) if is_named else ():
-            named = {wanted[word] for word in _COMMAND_ID.findall(line) if word in wanted}
-            record = _record(line) if named else None
+            named = {wanted[word] for word in COMMAND_ID.findall(line) if word in wanted}
+            record = whole_record(line) if named else None
             uid = None if record is None else record.get("command_id")
             if record is not None and uid in named:
                 found.setdefault(str(uid), record)
-        oldest = next((record for record in map(_record, lines) if record is not None), None)
-        if len(found) == len(made_at) or (oldest is not None and from_iso(oldest["at"]) < oldest_wanted):
+        oldest = _oldest_among(lines)
+        if len(found) == len(made_at) or (oldest is not None and oldest < oldest_wanted):
             return found
     return found
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def oldest_moment(block: bytes) -> dt.datetime | None:
+    """Return when the first whole record among these lines was written."""
+    return _oldest_among(block.splitlines(keepends=True))
+
+
+def _oldest_among(lines: Iterable[bytes]) -> dt.datetime | None:
+    first = next((record for record in map(whole_record, lines) if record is not None), None)
+    return None if first is None else from_iso(first["at"])
+
+
+def whole_record(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line, or None where it is torn or damaged."""
     if line.endswith(b"\n"):
         with contextlib.suppress(NotStrictJsonError):
             return read_line(line)

@@ -75,12 +75,13 @@ def recover(context: StoreContext, *, all_needed: bool = True) -> Recovered:
 
 
 def _mend_refusals(context: StoreContext) -> None:
-    """Cut a refusal that a crash left torn; once per process, since its own ones are whole."""
+    """Cut a refusal or an order's line that a crash left torn; once per process: its own ones are whole."""
     if context.refusals_mended:
         return
-    tail = context.refusals.read_tail()
-    if tail.size != tail.end:
-        context.refusals.append_missing([], durable=tail.point)
+    for log in (context.refusals, context.orders):
+        tail = log.read_tail()
+        if tail.size != tail.end:
+            log.append_missing([], durable=tail.point)
     context.refusals_mended = True
 
 

@@ -44,7 +44,7 @@ def check_home_files(context: StoreContext) -> list[Finding]:
 def _look(context: StoreContext) -> list[Finding]:
     findings = [finding for kind in ALL_KINDS for finding in _document(context, kind)]
     findings += _agreement(context)
-    findings += [_chain(context.audit), _chain(context.refusals)]
+    findings += [_chain(context.audit), _chain(context.refusals), _chain(context.orders)]
     folders = [context.home.state, *(context.home.versions(kind.name) for kind in ALL_KINDS)]
     for folder in folders:
         findings += [

@@ -23,7 +23,6 @@ from bot.storage.files.json_codec import plain
 from bot.storage.files.locks import hold
 from bot.storage.home import Home
 from bot.storage.kept_files import edited_file, kept_version
-from bot.storage.log_search import newest_records_of
 from bot.storage.process_info import WriterInfo
 from bot.storage.recovery import Recovered, recover
 from bot.storage.reports import Alarm, AlarmCode, Finding, RecoveryReport
@@ -87,6 +86,11 @@ class StateStore:
     def refusals(self) -> AuditLog:
         """Return the log of refused commands, for reading."""
         return self._context.refusals
+
+    @property
+    def orders(self) -> AuditLog:
+        """Return the log of what happened to orders; the trading loop's journal appends to it."""
+        return self._context.orders
 
     def initialise(self) -> None:
         """Make the first versions of all documents; completes one that was interrupted.
@@ -161,6 +165,15 @@ class StateStore:
     def edited(self, kind: DocumentKind[T], file_digest: str) -> Snapshot[T]:
         """Return a hand edit that was set aside (see `edited_file`); takes no lock."""
         return edited_file(self._context, kind, file_digest, lineage=self.read(kind).meta.lineage)[1]
+
+    def read_up(self, since: dt.datetime) -> None:
+        """Read what the logs tell of commands made since then, so that it need not be read under the lock.
+
+        It is only a help: under the lock the logs are looked at again, and what is new is read.
+        """
+        with contextlib.suppress(OSError):
+            for index in (self._context.told_in_audit, self._context.told_in_refusals):
+                index.read_on(since)
 
     def check(self) -> list[Finding]:
         """Look at every file and change none; the result has at least one line per document."""
@@ -242,13 +255,13 @@ class Transaction:
         self._must_be_open()
         if not any(snapshot.meta.applied_floor for snapshot in self._snapshots.values()):
             return {}
-        found = newest_records_of(self._context.audit.path, made_at)
+        found = self._context.told_in_audit.newest_records_of(made_at)
         return {uid: int(record["serial"]) for uid, record in found.items()}
 
     def refused(self, made_at: Mapping[str, dt.datetime]) -> dict[str, Mapping[str, Any]]:
         """Return the records of those commands (uid -> when made) that were refused."""
         self._must_be_open()
-        return newest_records_of(self._context.refusals.path, made_at)
+        return self._context.told_in_refusals.newest_records_of(made_at)
 
     def commit(
         self,

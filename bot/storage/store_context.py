@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.kernel.clock import Clock
 from bot.storage.audit_log import AuditLog
+from bot.storage.command_index import CommandIndex
 from bot.storage.documents import DocumentKind, Snapshot, T, read_document
 from bot.storage.files.file_ops import FileOps
 from bot.storage.home import Home
@@ -38,6 +39,9 @@ class StoreContext:
         self.upgrades = upgrades
         self.audit = AuditLog(home.audit_log, file_ops=file_ops)
         self.refusals = AuditLog(home.refusals_log, file_ops=file_ops)
+        self.orders = AuditLog(home.orders_log, file_ops=file_ops)
+        self.told_in_audit = CommandIndex(home.audit_log)
+        self.told_in_refusals = CommandIndex(home.refusals_log)
         self.durable: dict[str, int] = {}
         """Per document, the serial whose name this process itself has flushed."""
         self.refusals_mended = False

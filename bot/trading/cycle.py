@@ -6,9 +6,10 @@ Order within a cycle:
 3. D1, from files alone: no order leaves on a position that contradicts its agreement;
 4. positions are taken over, without buying;
 5. prices for all coins in the bot's hands in one request, balances in one;
-6. exits by stop and target, each through every gate, intent before order;
-7. what is on its way back and sold is released (T14);
-8. the drift watch, last: it holds no exit up, and what fails in it is an alarm and no more.
+6. a coin that this process has not verified yet is verified, and gets no order before that (`start_check`);
+7. exits by stop and target, each through every gate, intent before order;
+8. what is on its way back and sold is released (T14);
+9. the drift watch and the look at own trades, last: they hold no exit up, and what fails there is an alarm.
 No other order exists: this loop never buys, and never touches a coin that is not managed.
 """
 
@@ -34,15 +35,19 @@ from bot.lifecycle.exit_triggers import due_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS
 from bot.risk.order_gates import GateFacts
 from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
+from bot.storage.order_journal import OrderJournal
 from bot.storage.state_store import StateStore
 from bot.trading.baseline_bootstrap import check_baseline, take_over
 from bot.trading.drift_desk import DriftDesk
 from bot.trading.drift_watch import DriftWatch
 from bot.trading.exits import ExitDesk
+from bot.trading.journal_desk import JournalDesk
 from bot.trading.market_look import MarketLook
 from bot.trading.regime_watch import RegimeWatch
 from bot.trading.report import CycleReport, Step
 from bot.trading.scheduler import due_release
+from bot.trading.start_check import StartCheck
+from bot.trading.trades_check import TradesCheck
 
 
 class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,9 +92,15 @@ class TradingLoop:
             quote=settings.quote,
         )
         lineage = store.read(MANAGED_STATE).meta.lineage
+        self._journal = OrderJournal(store.home.orders_log)
+        pen = JournalDesk(self._journal, clock)
+        quote = settings.quote
+        self._start = StartCheck(store.home, gateway, self._journal, pen, clock=clock, quote=quote)
+        self._trades = TradesCheck(gateway, self._journal, pen, clock=clock, quote=quote)
         self._desk = ExitDesk(
             gateway,
             sender,
+            pen,
             clock=clock,
             ids=ids,
             lineage=lineage,
@@ -97,7 +108,8 @@ class TradingLoop:
         )
 
     def check_start(self) -> None:
-        """Refuse to start on documents that contradict each other (D4)."""
+        """Refuse to start on documents that contradict each other (D4), or on a damaged order journal."""
+        self._journal.refresh()
         check_baseline(self._store.read(BASELINE_HOLDINGS).content, self._store.read(MANAGED_STATE).content)
 
     def run_once(self, now: dt.datetime) -> CycleReport:
@@ -106,6 +118,7 @@ class TradingLoop:
         An exchange that does not answer ends the cycle's exchange part with an alarm in the report;
         storage trouble raises `StorageError`, because nothing may be decided without the state.
         """
+        self._journal.refresh()
         serial, managed = self._state()
         steps = self._follow_open_orders(managed)
         if steps:  # booked answers changed the state: the exits below look at what is true now
@@ -123,6 +136,9 @@ class TradingLoop:
             if watched:
                 steps += take_over(self._store, quote=self._settings.quote, now=now)
             steps += self._guarded(lambda: self._drift.check(look))
+        lost = {step.asset for step in steps if step.what in _LOST}
+        self._trades.ask_for(*lost)
+        steps += self._guarded(lambda: self._trades.look(self._state()[1]), what="trades_check_failed")
         return CycleReport(at=now, serial=serial, watched=tuple(sorted(watched)), steps=tuple(steps))
 
     def _state(self) -> tuple[int, ManagedStateContent]:
@@ -164,8 +180,13 @@ class TradingLoop:
         in_hands = (a for a, entry in managed.managed_assets.items() if entry.state in IN_THE_BOTS_HANDS)
         try:
             tickers = look.fetch_tickers(sorted(pair_of(asset, self._settings.quote) for asset in in_hands))
-            due = self._due(managed, watched, look)
-            steps = [
+            steps = self._verify(managed, look)
+            due = {
+                asset: reason
+                for asset, reason in self._due(managed, watched, look).items()
+                if self._start.is_verified(asset, managed.managed_assets[asset])
+            }
+            steps += [
                 Step(asset=a, what="no_price", sentence="the exchange told no price", alarm=True)
                 for a in watched
                 if pair_of(a, self._settings.quote) not in tickers
@@ -227,7 +248,18 @@ class TradingLoop:
 
     # ---- one part, one coin -------------------------------------------------------------------------
 
-    def _guarded(self, work: Callable[[], list[Step]]) -> list[Step]:
+    def _verify(self, managed: ManagedStateContent, look: MarketLook) -> list[Step]:
+        """Verify what this process has not verified yet; where that fails, no order leaves."""
+
+        def verify() -> list[Step]:
+            positions = self._store.read(POSITIONS).content.positions
+            steps, fresh = self._start.look(managed, positions, look, self._settings.drift())
+            self._trades.ask_for(*fresh)
+            return steps
+
+        return self._guarded(verify, what="start_check_failed")
+
+    def _guarded(self, work: Callable[[], list[Step]], *, what: str = "drift_watch_failed") -> list[Step]:
         """Let what fails here be an alarm: the exits of this cycle and of the next go on."""
         try:
             return work()
@@ -235,11 +267,10 @@ class TradingLoop:
             raise
         except Exception as error:  # noqa: BLE001 - the watch never stops what it watches over
             sentence = f"{type(error).__name__}: {error}"
-            return [Step(asset="*", what="drift_watch_failed", sentence=sentence, alarm=True)]
+            return [Step(asset="*", what=what, sentence=sentence, alarm=True)]
 
     def _followed(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> list[Step]:
-        step = self._desk.follow(asset, entry, rules)
-        return [step] if step is not None else []
+        return self._desk.follow(asset, entry, rules)
 
     def _one_alone(self, asset: str, work: Callable[[], list[Step]]) -> list[Step]:
         """Let one coin's trouble be that coin's alarm: the others keep their guard.
@@ -288,6 +319,10 @@ class TradingLoop:
             reason=reason,
             wallet_free=look.wallet.free(asset),
         )
+
+
+_LOST = ("unknown", "never_arrived", "vanished")
+"""Steps after which a coin's trades are compared: the answer to an order was lost."""
 
 
 def _no_market(asset: str) -> Step:

@@ -10,6 +10,7 @@
 4. An order leaves within seconds of its intent or not at all: a process that was held up in between
    finds its intent closed by another one, and must not sell a second time.
 5. A refused order closes the intent, alarms, and is tried again with growing pauses.
+6. Every order is written into the order journal before its request leaves, and again with each answer.
 """
 
 import datetime as dt
@@ -17,6 +18,8 @@ from decimal import Decimal
 
 from bot.commands.sender import CommandSender
 from bot.exchange.gateway import OrderGateway
+from bot.execution.order_record import OrderBirth
+from bot.execution.order_states import Trigger
 from bot.execution.orders import Accepted, OrderReport, OrderRequest, OrderType, Rejected, Side, Unknown
 from bot.execution.quantity_promise import is_dust, sellable_quantity
 from bot.kernel.clock import Clock
@@ -32,9 +35,10 @@ from bot.lifecycle.command_payloads import (
     RecordManagedExit,
 )
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType
-from bot.lifecycle.documents import ManagedAsset
+from bot.lifecycle.documents import ExitIntent, ManagedAsset
 from bot.risk.order_gates import GateFacts, check_exit
 from bot.risk.verdict import Approved, Denied
+from bot.trading.journal_desk import JournalDesk
 from bot.trading.report import Step
 
 _PATIENCE_WITH_THE_KNOWN = 10
@@ -52,6 +56,7 @@ class ExitDesk:
         self,
         orders: OrderGateway,
         sender: CommandSender,
+        journal: JournalDesk,
         *,
         clock: Clock,
         ids: IdSource,
@@ -60,6 +65,7 @@ class ExitDesk:
     ) -> None:
         self._orders = orders
         self._sender = sender
+        self._journal = journal
         self._clock = clock
         self._ids = ids
         self._lineage = lineage
@@ -104,17 +110,18 @@ class ExitDesk:
         )
         if opened.state is not CommandState.APPLIED:
             return [Step(asset=asset, what="intent_refused", sentence=opened.reason)]
+        trouble = self._journal.begin(order.client_order_id, _birth(order, entry, facts))
         if self._clock.monotonic() - began > SEND_WITHIN_S:
             sentence = "the intent took too long to commit, so its order was not sent"
-            self._close(asset, order.client_order_id, "not_sent", sentence)
-            return [Step(asset=asset, what="held_up", sentence=sentence, alarm=True)]
+            closed = self._close(asset, order.client_order_id, "not_sent", sentence)
+            return [Step(asset=asset, what="held_up", sentence=sentence, alarm=True), *trouble, *closed]
         sent = Step(
             asset=asset,
             what="exit_sent",
             sentence=f"{reason} at {text(facts.ticker.last)}: selling {text(order.quantity)} {asset}",
             data={"client_order_id": order.client_order_id, "intent_serial": opened.applied_serial},
         )
-        return [sent, self._submit(asset, entry, verdict, facts)]
+        return [sent, *trouble, *self._submit(asset, entry, verdict, facts)]
 
     def _denied(self, asset: str, verdict: Denied) -> list[Step]:
         """Alarm each time; but of a rest that no exchange takes, once: nobody can do anything about it."""
@@ -127,7 +134,7 @@ class ExitDesk:
 
     def _submit(
         self, asset: str, entry: ManagedAsset, approved: Approved[OrderRequest], facts: GateFacts
-    ) -> Step:
+    ) -> list[Step]:
         """Send the order once, and book the answer."""
         order_id = approved.order.client_order_id
         match self._orders.submit(approved):
@@ -136,34 +143,39 @@ class ExitDesk:
                 return self.book(asset, entry, report, facts.rules, trigger_price=facts.ticker.last)
             case Rejected(reason=code, text=words):
                 self._back_off(asset)
-                self._close(asset, order_id, f"rejected_{code}", words)
-                return Step(asset=asset, what="rejected", sentence=words, alarm=True)
+                closed = self._close(
+                    asset, order_id, f"rejected_{code}", words, trigger=Trigger.TOLD_REJECTED
+                )
+                return [Step(asset=asset, what="rejected", sentence=words, alarm=True), *closed]
             case Unknown(text=words):
                 self._asked_since[order_id] = self._clock.monotonic()
-                return Step(asset=asset, what="unknown", sentence=words, alarm=True)
+                trouble = self._journal.say(order_id, asset, Trigger.ANSWER_LOST, words)
+                return [Step(asset=asset, what="unknown", sentence=words, alarm=True), *trouble]
 
-    def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> Step | None:
+    def follow(self, asset: str, entry: ManagedAsset, rules: MarketRules) -> list[Step]:
         """Ask the exchange what became of the open intent, and book it."""
         intent = entry.exit_intent
         if intent is None:
-            return None
+            return []
+        trouble = self._journal.remember(intent.client_order_id, _birth_of(intent, asset, entry, rules))
         try:
             report = self._orders.find_order(rules.symbol, intent.client_order_id)
         except ExchangeError as error:
-            return Step(asset=asset, what="unavailable", sentence=str(error), alarm=True)
+            return [Step(asset=asset, what="unavailable", sentence=str(error), alarm=True), *trouble]
         if report is not None:
             self._asked_since.pop(intent.client_order_id, None)
-            return self.book(asset, entry, report, rules, trigger_price=intent.trigger_price)
+            return trouble + self.book(asset, entry, report, rules, trigger_price=intent.trigger_price)
         was_there = intent.exchange_order_id is not None or intent.filled_quantity > ZERO
         patience_s = self._settles_after.total_seconds() * (_PATIENCE_WITH_THE_KNOWN if was_there else 1)
         now = self._clock.monotonic()
         if now - self._asked_since.setdefault(intent.client_order_id, now) < patience_s:
             sentence = "the exchange has no such order yet; asking again, nothing else is sent"
-            return Step(asset=asset, what="unknown", sentence=sentence, alarm=True)
+            return [Step(asset=asset, what="unknown", sentence=sentence, alarm=True), *trouble]
         self._asked_since.pop(intent.client_order_id, None)
         ended_as = "vanished" if was_there else "never_arrived"
-        self._close(asset, intent.client_order_id, ended_as, "the exchange has no such order")
-        return Step(asset=asset, what=ended_as, sentence="the exchange has no such exit order", alarm=True)
+        sentence = "the exchange has no such exit order"
+        closed = self._close(asset, intent.client_order_id, ended_as, "the exchange has no such order")
+        return [Step(asset=asset, what=ended_as, sentence=sentence, alarm=True), *trouble, *closed]
 
     def book(
         self,
@@ -173,7 +185,7 @@ class ExitDesk:
         rules: MarketRules,
         *,
         trigger_price: Decimal,
-    ) -> Step:
+    ) -> list[Step]:
         """Record what the exit order has filled so far.
 
         What is dust is judged at the price that triggered, or a better one: a nonsense price in one
@@ -192,11 +204,20 @@ class ExitDesk:
             rest_is_dust=is_dust(rest, price, rules),
         )
         outcome = self._send(CommandType.RECORD_MANAGED_EXIT, asset, payload)
-        return _booked_step(asset, report, outcome, is_complete=payload.rest_is_dust or rest <= ZERO)
+        applied = outcome.state is CommandState.APPLIED
+        trouble = self._journal.report(asset, report, booked=applied)
+        step = _booked_step(asset, report, outcome, is_complete=payload.rest_is_dust or rest <= ZERO)
+        return [step, *trouble]
 
-    def _close(self, asset: str, order_id: str, code: str, words: str) -> CommandOutcome:
+    def _close(
+        self, asset: str, order_id: str, code: str, words: str, *, trigger: Trigger = Trigger.TOLD_ABSENT
+    ) -> list[Step]:
+        """Close the intent, and write the order's end down once that is committed."""
         payload = CloseExitIntent(client_order_id=order_id, reason_code=code, text=words[:2000])
-        return self._send(CommandType.CLOSE_EXIT_INTENT, asset, payload)
+        outcome = self._send(CommandType.CLOSE_EXIT_INTENT, asset, payload)
+        if outcome.state is not CommandState.APPLIED:
+            return []
+        return self._journal.end(order_id, asset, trigger, words)
 
     def _send(self, command_type: CommandType, asset: str, payload: Payload) -> CommandOutcome:
         """Apply to the state now; the row follows later, so that no other exit waits for a database."""
@@ -206,6 +227,37 @@ class ExitDesk:
         _, last = self._retry_at.get(asset, (0.0, 0.0))
         pause = min(max(_BACKOFF_FIRST_S, last * 2), _BACKOFF_MAX_S)
         self._retry_at[asset] = (self._clock.monotonic() + pause, pause)
+
+
+def _birth(order: OrderRequest, entry: ManagedAsset, facts: GateFacts) -> OrderBirth:
+    return OrderBirth(
+        asset=facts.rules.base,
+        symbol=order.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        quantity=order.quantity,
+        reason=facts.reason.value,
+        proposal_id=entry.current_proposal_id or "",
+        trigger_price=facts.ticker.last,
+        entry_price=(entry.overrides or {}).get("synthetic_entry", entry.synthetic_entry),
+        reference_price=entry.reference_price,
+    )
+
+
+def _birth_of(intent: ExitIntent, asset: str, entry: ManagedAsset, rules: MarketRules) -> OrderBirth:
+    """Return the same from the intent alone: what a process that ended could not write down any more."""
+    return OrderBirth(
+        asset=asset,
+        symbol=rules.symbol,
+        side=Side.SELL,
+        order_type=OrderType.MARKET,
+        quantity=intent.quantity,
+        reason=intent.reason.value,
+        proposal_id=entry.current_proposal_id or "",
+        trigger_price=intent.trigger_price,
+        entry_price=(entry.overrides or {}).get("synthetic_entry", entry.synthetic_entry),
+        reference_price=entry.reference_price,
+    )
 
 
 def _booked_step(asset: str, report: OrderReport, outcome: CommandOutcome, *, is_complete: bool) -> Step:

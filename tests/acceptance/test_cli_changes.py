@@ -83,7 +83,7 @@ def test_with_a_worker_it_waits_for_the_outcome(home: Path) -> None:
         said = call(home, "pause", "ETH")
         assert (said.code, said.out.splitlines()[0]) == (0, "ETH: managed_active -> managed_paused")
         refused = call(home, "pause", "ETH")
-        assert (refused.code, "[transition_not_allowed]" in refused.err) == (5, True)
+        assert (refused.code, "[paused_already]" in refused.err) == (5, True)
         made = call(home, "propose", "DOGE")
         assert made.code == 0, made
         assert "DOGE: proposal_pending -> risk_proposed" in made.out

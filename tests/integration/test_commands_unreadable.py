@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Text, cast, literal, update
 
 from bot.app.new_home import initialise_home
 from bot.app.wiring import App
 from bot.lifecycle.commands import CommandRow, CommandState, CommandType
 from bot.storage.sql.engine import open_engine, writing
 from bot.storage.sql.maintenance import upgrade_database
+from bot.storage.sql.tables import commands
 from tests.fakes.bot_process import bot
 from tests.fakes.fake_clock import START, FakeClock
 from tests.fakes.home_checks import assert_home_is_whole
@@ -41,13 +42,11 @@ def send(app: App, asset: str) -> CommandRow:
     return app.queue.enqueue(app.maker.make(REQUEST, asset, {}, actor=app.actor))
 
 
-def spoil(app: App, row: CommandRow, change: str, value: object) -> None:
+def spoil(app: App, row: CommandRow, **columns: object) -> None:
     """Write into a row as somebody else's program would."""
-    engine = open_engine(app.home.sql, database_url=app.environ.get("BOT_DATABASE_URL"))
+    engine = open_engine(app.home.sql, database_url=app.settings["database.url"] or None)
     with writing(engine) as connection:
-        connection.execute(
-            text(f"UPDATE commands SET {change} = :value WHERE uid = :uid"), {"value": value, "uid": row.uid}
-        )
+        connection.execute(update(commands).where(commands.c.uid == row.uid).values(columns))
     engine.dispose()
 
 
@@ -70,7 +69,7 @@ def test_a_row_that_cannot_be_read_fails_alone_and_the_others_go_on(
     behind = app.queue.enqueue(
         app.maker.make(CommandType.PAUSE_MANAGED_ASSET, "SOL", {"exits": "on"}, actor=app.actor)
     )
-    spoil(app, rows[1], column, value)
+    spoil(app, rows[1], **{column: value})
     done = app.worker.drain()
     told = {item.row.uid: item.outcome.code for item in done}
     assert told.pop(behind.uid) != "command_unreadable"
@@ -86,8 +85,7 @@ def test_a_row_that_cannot_be_read_fails_alone_and_the_others_go_on(
 def test_a_row_that_was_spoilt_after_its_commit_is_told_what_the_state_says(app: App) -> None:
     row = send(app, "SOL")
     applied = app.applier.apply(app.maker.make(REQUEST, "SOL", {}, actor=app.actor, uid=row.uid))
-    spoil(app, row, "payload", "no JSON")
-    spoil(app, row, "type", "sell_everything")
+    spoil(app, row, payload="no JSON", type="sell_everything")
     app.worker.drain()
     assert outcome_of(app, row) == (CommandState.APPLIED, "applied")
     found = app.queue.get(row.uid)
@@ -100,12 +98,8 @@ def test_bytes_that_are_no_text_spoil_their_own_row_only(tmp_path: Path) -> None
     initialise_home(tmp_path / "home", environment="sandbox")
     app = App(tmp_path / "home", environ={}, clock=FakeClock(START), ids=SequentialIds())
     rows = [send(app, asset) for asset in ("ADA", "SOL", "DOGE")]
-    spoil(app, rows[0], "payload", b"\xff{}")
-    engine = open_engine(app.home.sql)
-    with writing(engine) as connection:
-        torn = text("UPDATE commands SET payload = CAST(x'7bff7d' AS TEXT) WHERE uid = :uid")
-        connection.execute(torn, {"uid": rows[1].uid})
-    engine.dispose()
+    spoil(app, rows[0], payload=b"\xff{}")
+    spoil(app, rows[1], payload=cast(literal(b"{\xff}"), Text))
     codes = {item.row.asset: item.outcome.code for item in app.worker.drain()}
     assert codes == {"ADA": "command_unreadable", "SOL": "command_unreadable", "DOGE": "applied"}
     app.close()
@@ -116,7 +110,7 @@ def test_the_screens_show_it_and_the_worker_goes_on(tmp_path: Path) -> None:
     assert bot(home, "init").returncode == 0
     app = App(home, environ={})
     rows = [send(app, asset) for asset in ("ADA", "SOL")]
-    spoil(app, rows[0], "payload", DEEP)
+    spoil(app, rows[0], payload=DEEP)
     app.close()
     listed = bot(home, "commands", "ls")
     assert (listed.returncode, rows[0].uid[:8] in listed.stdout) == (0, True)

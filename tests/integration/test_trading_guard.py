@@ -15,8 +15,10 @@ from bot.lifecycle.states import AssetState
 from bot.risk.order_gates import GateFacts, check_exit
 from bot.risk.verdict import Denied
 from bot.storage.documents import BASELINE_HOLDINGS, POSITIONS
+from bot.storage.order_journal import OrderJournal
 from bot.storage.positions_writer import write_positions
 from bot.trading.exits import ExitDesk
+from bot.trading.journal_desk import JournalDesk
 from tests.fakes.bot_world import BotWorld, bot_world
 from tests.fakes.home_checks import assert_home_is_whole
 
@@ -107,6 +109,7 @@ def test_the_first_gate_denies_every_order_in_a_coin_that_is_not_managed(
     desk = ExitDesk(
         gateway,
         app.sender,
+        JournalDesk(OrderJournal(app.home.orders_log), app.clock),
         clock=app.clock,
         ids=app.ids,
         lineage="x",

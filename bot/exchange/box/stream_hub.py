@@ -69,8 +69,11 @@ class Connection:
             self._request.transport.abort()
 
     async def close(self, code: int, message: bytes) -> None:
-        """Say goodbye."""
-        await self._socket.close(code=code, message=message)
+        """Say goodbye; a connection that is still being opened is cut instead."""
+        if self._socket.prepared:
+            await self._socket.close(code=code, message=message)
+        else:
+            self.abort()
 
 
 class StreamHub:

@@ -54,19 +54,21 @@ class Sockets:
             max_msg_size=_LARGEST_MESSAGE,
             compress=False,
         )
-        await socket.prepare(request)
         connection = self._hub.open(request.path, socket, request)
+        tasks: list[asyncio.Task[None]] = []
         end_of_life = asyncio.get_running_loop().call_later(self._life_s, connection.abort)
-        writer = asyncio.create_task(connection.write())
         try:
-            begin(connection)
+            begin(connection)  # before the answer, so that who is connected hears all from then on
+            await socket.prepare(request)
+            tasks.append(asyncio.create_task(connection.write()))
             await self._read(socket, connection, answer, messages_per_s)
         finally:
             end_of_life.cancel()
             self._hub.forget(connection)
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         return socket
 
     async def _read(

@@ -44,7 +44,7 @@ def test_the_graver_drift_stands_first_and_the_other_is_kept(paused: LifecycleWo
     for kind in ("price", "wallet_external", "regime", "qty"):
         paused.drift(kind, f"f-{kind}")
     assert kinds(paused) == ["wallet_external", "qty", "regime", "price"]
-    paused.refused(drifted("regime", "f-regime"), "transition_not_allowed")
+    paused.refused(drifted("regime", "f-regime"), "drift_known")
 
 
 def test_a_graver_drift_in_an_alert_is_recorded_and_disarms_the_exits(active: LifecycleWorld) -> None:
@@ -150,7 +150,7 @@ def test_by_override_alone_the_drift_is_tolerated_and_the_exits_are_armed(active
     entry = active.entry()
     assert [drift.accepted for drift in drifts_of(entry)] == [True]
     assert (entry.approved_quantity, is_unresolved(entry), doubts_quantity(entry)) == (D(10), False, False)
-    active.refused(drifted("wallet_external", "f1"), "transition_not_allowed")
+    active.refused(drifted("wallet_external", "f1"), "drift_known")
     active.drift("wallet_external", "f2", current_quantity=D(2))
     assert active.state() is AssetState.MANAGED_DRIFT_ALERT
 

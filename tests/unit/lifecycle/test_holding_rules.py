@@ -56,13 +56,13 @@ def test_a_quiet_pause_names_no_order(active: LifecycleWorld) -> None:
 
 def test_within_a_pause_the_exits_can_be_turned_off_but_not_on_again(active: LifecycleWorld) -> None:
     active.pause(Exits.ON)
-    active.refused(p.PauseManagedAsset(exits=Exits.ON), "transition_not_allowed")
+    active.refused(p.PauseManagedAsset(exits=Exits.ON), "paused_already")
     change = active.pause(Exits.OFF)
     assert (active.state(), active.entry().exits) == (AssetState.MANAGED_PAUSED, Exits.OFF)
     assert types_of(change) == [EventType.ASSET_PAUSED]
     assert active.entry().transitions == 4
-    active.refused(p.PauseManagedAsset(exits=Exits.OFF), "transition_not_allowed")
-    active.refused(p.PauseManagedAsset(exits=Exits.ON), "transition_not_allowed")
+    active.refused(p.PauseManagedAsset(exits=Exits.OFF), "paused_already")
+    active.refused(p.PauseManagedAsset(exits=Exits.ON), "paused_already")
 
 
 def test_hands_off_forgets_an_ordered_sale_so_that_no_resume_wakes_it_up(active: LifecycleWorld) -> None:
@@ -184,12 +184,12 @@ def test_only_a_graceful_release_with_exits_on_keeps_them_armed(
 
 def test_a_graceful_release_may_become_an_immediate_one_but_not_back(p_world: LifecycleWorld) -> None:
     p_world.say(p.ReleaseManagedAsset(mode=ReleaseMode.GRACEFUL))
-    p_world.refused(p.ReleaseManagedAsset(mode=ReleaseMode.GRACEFUL), "transition_not_allowed")
+    p_world.refused(p.ReleaseManagedAsset(mode=ReleaseMode.GRACEFUL), "release_pending_already")
     steps = p_world.entry().transitions
     p_world.say(p.ReleaseManagedAsset(mode=ReleaseMode.IMMEDIATE))
     assert (p_world.state(), p_world.entry().transitions) == (AssetState.RELEASE_PENDING, steps)
     for mode in ReleaseMode:
-        p_world.refused(p.ReleaseManagedAsset(mode=mode), "transition_not_allowed")
+        p_world.refused(p.ReleaseManagedAsset(mode=mode), "release_pending_already")
 
 
 def test_a_release_sells_nothing_that_was_ordered_before(p_world: LifecycleWorld) -> None:
@@ -233,7 +233,7 @@ def test_a_fill_during_a_release_is_booked_and_the_release_completes() -> None:
 def test_a_drift_in_a_pause_is_recorded_once_and_the_pause_stays(p_world: LifecycleWorld) -> None:
     p_world.drift("price", "f1")
     assert p_world.state() is AssetState.MANAGED_PAUSED
-    p_world.refused(drifted("price", "f1"), "transition_not_allowed")
+    p_world.refused(drifted("price", "f1"), "drift_known")
     p_world.drift("price", "f2")
     drift = p_world.entry().drift
     assert drift is not None
@@ -248,7 +248,7 @@ def test_the_evidence_goes_into_the_event(active: LifecycleWorld) -> None:
 
 def test_one_alarm_per_drift(active: LifecycleWorld) -> None:
     active.drift("price", "f1")
-    active.refused(drifted("price", "f1"), "transition_not_allowed")
+    active.refused(drifted("price", "f1"), "drift_known")
     active.refused(drifted("price", "f2"), "transition_not_allowed")
 
 

@@ -7,7 +7,7 @@ from bot.exchange.box.candles import Wanted, find_candles
 from bot.exchange.box.intervals import LENGTH_MS, following, opening, preceding
 from bot.exchange.box.orders import Side
 from bot.exchange.box.public_trades import EVERY_MS
-from tests.fakes.box_exchange import HOUR_MS, advance, box_exchange, force, last
+from tests.fakes.box_exchange import HOUR_MS, advance, box_exchange, force, last, place
 
 
 def test_the_running_candle_closes_at_the_last_price() -> None:
@@ -141,3 +141,23 @@ def test_public_trades_lie_on_the_path() -> None:
     for trade in trades:
         assert trade.price == exchange.view.last_price("SOLUSDT", trade.executed_ms)
         assert trade.quantity > 0
+
+
+def test_the_accounts_own_trades_say_which_side_was_resting() -> None:
+    exchange = box_exchange()
+    place(exchange, "SELL", "MARKET", "1")
+    place(exchange, "BUY", "MARKET", "1")
+    resting = [
+        place(exchange, "BUY", "LIMIT", "1", price="140"),
+        place(exchange, "SELL", "LIMIT", "1", price="160"),
+    ]
+    advance(exchange, 1)
+    for order in resting:
+        exchange.matching.fill_resting(order, order.quantity, exchange.now_ms)
+    own = [
+        trade
+        for trade in exchange.trades.newest("SOLUSDT", 10, exchange.now_ms)
+        if trade.number % 1_000 >= 500
+    ]
+    assert [trade.is_buyer_maker for trade in own] == [True, False, True, False]
+    assert [trade.price for trade in own[2:]] == [140, 160]
