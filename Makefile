@@ -16,10 +16,10 @@ PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test smoke faults mutants lint bench docs lock clean
+.PHONY: help setup demo test smoke faults orderfaults lifecycle mutants lint bench docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP) ## set up, then watch the main job happen in the home .demo/
 	$(BIN)/bot demo
@@ -32,6 +32,12 @@ smoke: $(STAMP) ## the few seconds of tests for daily work
 
 faults: $(STAMP) ## break the state store in every way, long form; renews the table in docs/reliability.md
 	$(BIN)/python -m tests.faults.report
+
+orderfaults: $(STAMP) ## 1,000 random faults around exits; renews their table in docs/reliability.md
+	$(BIN)/python -m tests.faults.order_report
+
+lifecycle: $(STAMP) ## 10,000 orders of pause and exit, a month in the life, races; renews their table there
+	$(BIN)/python -m tests.faults.lifecycle_report
 
 mutants: $(STAMP) ## prove that the fault tests can fail: defects put in, one at a time
 	$(BIN)/python -m tests.faults.mutants

@@ -14,6 +14,7 @@ import click
 
 from bot.app.settings_table import SETTINGS, Setting
 from bot.cli.entry import root
+from bot.commands.registry import SPECS
 from bot.kernel.exit_codes import ExitCode
 from bot.kernel.reasons import REASONS
 from bot.lifecycle.command_payloads import PAYLOADS
@@ -22,7 +23,8 @@ from bot.lifecycle.events import EventType
 from bot.lifecycle.states import MEANING, ActorKind, AssetState
 from bot.lifecycle.transitions import EDGES
 from docs.diagrams import contracts, layers, layers_svg, sentence_of, states_svg
-from docs.examples import COIN, content_of, example_files, file_name
+from docs.events_table import EVENT_MEANING
+from docs.examples import COIN, content_of, file_name, kept_files
 from docs.rules_table import GROUPS, rule_cells
 from docs.runbook import runbook_parts
 
@@ -119,7 +121,7 @@ def examples() -> str:
     parts = [
         f"## `{state}`\n\n{MEANING[state].capitalize()}. Whole file: [{file_name(state).rpartition('/')[2]}]"
         f"(../{file_name(state)}).\n\n```json\n{content_of(text, COIN)}\n```"
-        for state, text in example_files().items()
+        for state, text in kept_files().items()
     ]
     return page(
         "One real file for each state",
@@ -143,37 +145,55 @@ def reasons() -> str:
     codes = table(["Exit code", "Meaning"], ((int(code), EXIT_CODE_MEANING[code]) for code in ExitCode))
     rows = table(
         ["Reason", "What it says", "What helps", "Exit code"],
-        ((f"`{name}`", row.sentence, row.help, int(row.exit_code)) for name, row in sorted(REASONS.items())),
+        (
+            (f"[`{name}`](../runbook.md#{name})", row.sentence, row.help, int(row.exit_code))
+            for name, row in sorted(REASONS.items())
+        ),
     )
     return page(
         "Reasons and exit codes",
         "bot/kernel/reasons.py and exit_codes.py",
         codes,
         "## Reasons",
+        "Each leads to its place in the [runbook](../runbook.md), which says more.",
         rows,
     )
 
 
 def events() -> str:
-    """Return the audit log's event types by prefix."""
-    groups: dict[str, list[str]] = {}
-    for event in EventType:
-        groups.setdefault(event.split(".", 1)[0], []).append(event.value)
-    rows = table(
-        ["Prefix", "Events"], ((f"`{p}.*`", ", ".join(f"`{e}`" for e in es)) for p, es in groups.items())
+    """Return the audit log's event types by prefix, each with its meaning."""
+    parts: list[str] = []
+    for prefix in dict.fromkeys(event.split(".", 1)[0] for event in EventType):
+        mine = (event for event in EventType if event.startswith(f"{prefix}."))
+        rows = ((f"`{event}`", EVENT_MEANING[event]) for event in mine)
+        parts.append(f"## `{prefix}.*`\n\n{table(['Event', 'What happened'], rows)}")
+    sentence = (
+        "Each is one record of `state/audit/audit.jsonl`: sequence, time, asset, actor, command, serial, the coin's"
+        " entry before and after, and the hash of the record before. Prefixes are strict (DR-6)."
     )
-    return page("Audit events", "bot/lifecycle/events.py", rows)
+    return page("Audit events", "bot/lifecycle/events.py and docs/events_table.py", sentence, *parts)
 
 
 def bus_commands() -> str:
-    """Return the command types of the bus with their payload fields."""
+    """Return the command types of the bus: who may send them, what they change, their payload fields."""
     parts = []
     for command in CommandType:
         schema = read_schema(SCHEMAS / "commands" / f"{command}.schema.json")
         sentence = (PAYLOADS[command].__doc__ or "").strip().splitlines()[0]
         edges = ", ".join(edge.number for edge in EDGES if edge.command is command) or "none"
-        parts.append(f"## `{command}`\n\n{sentence}\n\nTransitions: {edges}.\n\n{fields_table(schema)}")
-    return page("Commands of the bus", "bot/lifecycle/command_payloads.py and schemas/commands", *parts)
+        facts = f"Sent by {sender_of(command)}. Changes `{SPECS[command].document}`. Transitions: {edges}."
+        parts.append(f"## `{command}`\n\n{sentence}\n\n{facts}\n\n{fields_table(schema)}")
+    return page("Commands of the bus", "bot/commands/registry.py and schemas/commands", *parts)
+
+
+def sender_of(command: CommandType) -> str:
+    """Return who may send a command, in words."""
+    spec = SPECS[command]
+    if spec.actor is not ActorKind.USER:
+        return f"the {spec.actor}"
+    roles = " or ".join(sorted(spec.roles))
+    words = " or ".join(f"`{word}`" for word in spec.admins_words)
+    return f"{roles} (with {words}: admin)" if words else roles
 
 
 def settings() -> str:
@@ -308,16 +328,13 @@ def is_outdated(name: str) -> bool:
 
 
 def outdated_examples() -> dict[str, str]:
-    """Return the example files whose content is no longer what the code makes, with their new text.
-
-    Each run of a bot has another id and other times of its process, so `_meta` is not compared.
-    """
-    late = {}
-    for state, text in example_files().items():
-        path = DOCS / file_name(state)
-        if not path.exists() or content_of(path.read_text(encoding="utf-8")) != content_of(text):
-            late[file_name(state)] = text
-    return late
+    """Return the example files that are not there, or say something else than the bot does today."""
+    files = {file_name(state): text for state, text in kept_files().items()}
+    return {
+        name: text
+        for name, text in files.items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text
+    }
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from docs.rules_durable import DURABLE, STOP_RULES, Rule
 _LIFECYCLE, _UNIT = "bot/lifecycle", "tests/unit/lifecycle"
 _DURABLE = "tests/acceptance/test_rules_durable.py::test_"
 _RACES = "tests/acceptance/test_rules_races.py::test_"
+_AT_ONCE = "tests/acceptance/test_races.py::test_"
 _SETTINGS = "tests/acceptance/test_rules_settings.py::test_q_mh_"
 _DRIFT = "tests/acceptance/test_drift.py::test_"
 _EDGE_TEST = f"{_UNIT}/test_transitions.py::test_an_edge_leads_where_it_says_and_tells_of_it"
@@ -65,6 +66,7 @@ RACES = (
         (
             f"{_RACES}r1_a_person_and_the_bot_write_one_coin_at_once_and_one_of_them_wins",
             f"{_RACES}r1_two_processes_pause_one_coin_at_once",
+            f"{_AT_ONCE}r1_a_person_and_the_bot_write_one_coin_at_once_and_neither_is_lost",
         ),
     ),
     Rule(
@@ -74,6 +76,7 @@ RACES = (
         (
             "tests/integration/test_proposal_maker.py::test_a_balance_that_is_gone_at_the_second_look_aborts",
             f"{_RACES}r2_a_coin_that_is_not_there_aborts_the_proposal",
+            f"{_AT_ONCE}r2_coins_that_leave_while_the_engine_works_abort_the_proposal",
         ),
     ),
     Rule(
@@ -82,6 +85,7 @@ RACES = (
         (f"{_LIFECYCLE}/proposal_rules.py:decidable_proposal",),
         (
             f"{_RACES}r3_two_admins_approve_at_once_and_one_promotion_comes_of_it",
+            f"{_AT_ONCE}r3_two_admins_approve_at_once_and_one_promotion_comes_of_it",
             "tests/integration/test_commands_bus.py::test_two_approvals_at_the_same_time_from_two_processes_make_one_promotion",
         ),
     ),
@@ -90,6 +94,9 @@ RACES = (
         "After an applied pause with exits off no order leaves that had no intent before.",
         (f"{_LIFECYCLE}/exit_rules.py:open_intent", "bot/trading/exits.py:ExitDesk"),
         (
+            f"{_AT_ONCE}r4_a_pause_and_an_exit_at_once_and_no_order_leaves_after_the_pause",
+            f"{_AT_ONCE}r4_with_a_daemon_no_order_leaves_after_the_pause",
+            "tests/faults/test_pause_interleavings.py::test_no_order_leaves_after_the_pause_in_any_order_of_steps",
             "tests/integration/test_trading_pause.py::test_a_pause_committed_before_the_intent_keeps_every_order_back",
             "tests/integration/test_trading_pause.py::test_a_pause_after_the_intent_names_the_order_in_flight_and_its_fill_is_booked",
         ),
@@ -99,6 +106,7 @@ RACES = (
         "A pause that is applied before the next cycle simply holds.",
         ("bot/trading/cycle.py:TradingLoop",),
         (
+            f"{_AT_ONCE}r5_a_pause_applied_before_the_next_cycle_simply_holds",
             "tests/integration/test_trading_pause.py::test_a_pause_with_exits_off_holds_until_a_person_resumes",
         ),
     ),
@@ -106,7 +114,10 @@ RACES = (
         "R6",
         "Expiry and approval at once decide a proposal once.",
         (f"{_LIFECYCLE}/proposal_rules.py:expire", f"{_LIFECYCLE}/approval_rules.py:approve"),
-        (f"{_RACES}r6_expiry_and_approval_at_once_decide_the_proposal_once",),
+        (
+            f"{_RACES}r6_expiry_and_approval_at_once_decide_the_proposal_once",
+            f"{_AT_ONCE}r6_expiry_and_approval_at_once_decide_the_proposal_once",
+        ),
     ),
 )
 DRIFTS = (
@@ -153,6 +164,7 @@ CONFLICTS = (
         "Once paused with exits off, nothing is sold.",
         (f"{_LIFECYCLE}/exit_rules.py:why_no_exit", "bot/risk/order_gates.py:check_exit"),
         (
+            f"{_RACES}c2_once_paused_with_exits_off_nothing_is_sold_until_a_person_resumes",
             "tests/integration/test_trading_pause.py::test_a_pause_committed_before_the_intent_keeps_every_order_back",
         ),
     ),
@@ -172,6 +184,7 @@ DANGERS = (
         "The aggressive variant is disabled on mainnet.",
         ("bot/app/settings_table.py:SETTINGS", f"{_LIFECYCLE}/approval_rules.py:approve"),
         (
+            f"{_RACES}m1_what_mainnet_disables_cannot_be_approved",
             f"{_UNIT}/test_approval_settings.py::test_a_disabled_aggressive_variant_cannot_be_approved",
             "tests/unit/app/test_settings_review.py::test_mainnets_defaults_are_the_stricter_ones_of_the_specification",
         ),
@@ -180,7 +193,10 @@ DANGERS = (
         "M2",
         "The signature ignores policy and lifecycle.",
         ("bot/holdings/baseline.py:wallet_signature",),
-        (f"{_DURABLE}dr_7_a_promotion_changes_neither_the_baseline_nor_its_signature",),
+        (
+            f"{_RACES}m2_a_promotion_leaves_the_wallets_signature_as_it_was",
+            f"{_DURABLE}dr_7_a_promotion_changes_neither_the_baseline_nor_its_signature",
+        ),
     ),
     Rule(
         "M3",
@@ -205,6 +221,7 @@ DANGERS = (
         "A wish outside the allow-list falls back to the core group, with a warning.",
         ("bot/proposals/strategy.py:choose_strategy",),
         (
+            f"{_RACES}m5_a_wish_for_copy_trading_ends_as_the_core_group_with_a_warning",
             "tests/unit/proposals/test_warnings_and_confidence.py::test_a_wish_for_copy_trading_falls_back_to_the_core_with_a_note",
         ),
     ),

@@ -119,8 +119,14 @@ class Demo:
         entry = self._state().managed_assets[asset]
         sold, quote = entry.sold_quantity or Decimal(0), entry.sold_quote or Decimal(0)
         handed_over = entry.approved_quantity or sold
+        last = entry.history[-1]
+        if last.from_state is AssetState.MANAGED_DRIFT_ALERT:
+            self._say(
+                f"  {asset}: managed_active -> managed_drift_alert; the price left its band,"
+                " stop and target stay armed"
+            )
         self._say(
-            f"  {asset}: managed_active -> exit_executed; sold {text(sold)} of {text(handed_over)}"
+            f"  {asset}: {last.from_state} -> {last.to_state}; sold {text(sold)} of {text(handed_over)}"
             f" handed over, for {quote:,.2f} USDT"
         )
         self._command("holdings", "show", asset)
@@ -157,12 +163,13 @@ class Demo:
         done = subprocess.run(  # noqa: S603 - the product's own command
             self._argv(words),
             text=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which a person would see it
             timeout=120,
             check=False,
             env=_plain_surroundings(),
         )
-        for line in (done.stdout + done.stderr).rstrip().splitlines():
+        for line in done.stdout.rstrip().splitlines():
             self._say(f"  {line}")
         if done.returncode != 0:
             raise BotError(

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from bot.app.drift_view import drift_view
 from bot.app.wiring import App
+from bot.holdings.wallet import AccountRights
 from bot.kernel.errors import BotError, ExchangeError, SettingsError
 from bot.observability.queue_words import queue_words
 from bot.storage.documents import MANAGED_STATE
@@ -241,6 +243,7 @@ def _exchange(app: App) -> Iterator[Check]:
         found=f"{skew_s:.1f} s off the exchange's",
         fix="" if verdict is Verdict.PASS else "Let the system keep time: timedatectl set-ntp true",
     )
+    yield rights_check(gateway.account_rights())
     wallet = gateway.wallet()
     yield Check(
         name="balances",
@@ -248,6 +251,36 @@ def _exchange(app: App) -> Iterator[Check]:
         found=f"{len(wallet.balances)} coins read{'' if wallet.complete else ', not all of them'}",
         fix="" if wallet.complete else "Try again later; missing is never taken as zero.",
     )
+    yield _balance_match(app)
+
+
+def rights_check(rights: AccountRights) -> Check:
+    """Whether the key can do what the bot needs (trade) and no more (never withdraw)."""
+    told = {True: "on", False: "off", None: "not told"}
+    found = f"trading {told[rights.can_trade]}, withdrawals {told[rights.can_withdraw]}"
+    verdict, fix = Verdict.PASS, ""
+    if rights.can_trade is False:
+        verdict, fix = Verdict.FAIL, "No exit can be sold: allow trading for this key at the exchange."
+    elif rights.can_withdraw is not False:
+        verdict, fix = Verdict.WARN, "Use a key that cannot withdraw: the bot never needs it."
+    return Check(name="API key rights", verdict=verdict, found=found, fix=fix)
+
+
+def _balance_match(app: App) -> Check:
+    """Whether what is recorded of each coin in the bot's hands is there, by the loop's own comparison."""
+    view = drift_view(app, None, offline=False)
+    off = [f"{line.asset} ({', '.join(line.drifted)})" for line in view.lines if line.drifted]
+    unsure = [line.asset for line in view.lines if line.difference is None]
+    if off:
+        found, fix = (
+            f"record and reality differ: {', '.join(off)}",
+            "bot drift tells what differs, what helps",
+        )
+    elif unsure:
+        found, fix = f"not told for {', '.join(unsure)}", "Try again later; missing is never taken as zero."
+    else:
+        found, fix = f"{len(view.lines)} coins in the bot's hands, each as recorded", ""
+    return Check(name="balance match", verdict=Verdict.WARN if fix else Verdict.PASS, found=found, fix=fix)
 
 
 def _from_error(name: str, error: BotError, verdict: Verdict) -> Check:

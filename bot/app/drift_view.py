@@ -23,6 +23,9 @@ from bot.storage.documents import MANAGED_STATE, POSITIONS
 from bot.trading.market_look import MarketLook
 from bot.trading.regime_watch import RegimeWatch
 
+EVIDENCE_SHOWN = ("record_", "current_", "reference_", "limit_")
+"""How the names begin of what a person reads of a drift's evidence: both numbers, their times and sources."""
+
 
 class RecordedDrift(msgspec.Struct, frozen=True, kw_only=True):
     """One drift as the state holds it."""

@@ -130,7 +130,7 @@ def explain_command(app: "App", uid: str) -> CommandExplanation:
     first = events[0]
     return CommandExplanation(
         uid=uid,
-        type="(the database that knows it does not answer)",
+        type="(the database does not know it; the audit does)",
         asset=str(first["asset"]),
         actor=str(first["actor"]),
         at=str(first["at"]),

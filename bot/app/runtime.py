@@ -10,6 +10,7 @@ Rules of the daemon:
 """
 
 import contextlib
+import functools
 import signal
 import sys
 import threading
@@ -188,6 +189,11 @@ class Daemon:
     def _what(self) -> str:
         return "run" if self._trades else "worker"
 
+    @property
+    def _work_s(self) -> float:
+        """Return how long one piece of work may take; it asks the exchange a few times at most."""
+        return max(WORK_S, 12 * self._app.settings.seconds("exchange.timeout_s"))
+
     def _prepare(self) -> None:
         """Build what the threads share, and refuse a start that must not be (D4, keys, mainnet)."""
         app = self._app
@@ -216,10 +222,10 @@ class Daemon:
     def _work_on_commands(self) -> None:
         app = self._app
         while not self._stop.is_set():
-            self._signs.back_within(COMMANDS, WORK_S)
+            self._signs.back_within(COMMANDS, self._work_s)
             with self._told_and_tried_again("commands"):
                 app.sender.book_waiting()
-                done = app.worker.drain(on_progress=lambda: self._signs.back_within(COMMANDS, WORK_S))
+                done = app.worker.drain(on_progress=lambda: self._signs.back_within(COMMANDS, self._work_s))
                 for item in done:
                     self._tell("command", _told(item))
                     if item.contradicted is not None:
@@ -228,15 +234,13 @@ class Daemon:
                         self._tell("alarm", _told(item))
                 if any(item.row.type is CommandType.REQUEST_MANAGED_PROPOSAL for item in done):
                     self._engine_due.set()
-                if any(item.row.type in _SETTINGS_COMMANDS for item in done):
-                    app.reload_settings()
                 for step in app.scheduler.run_due(app.clock.now()):
                     self._tell("scheduled", msgspec.structs.asdict(step))
                 self._housekeeping.run_due(app.clock.now())
                 self._signs.look_at_queue(worked=bool(done))
             if self._wakeup is not None and not self._stop.is_set():
                 poll_s = app.settings.seconds("worker.safety_poll_s")
-                self._signs.back_within(COMMANDS, poll_s + WORK_S)
+                self._signs.back_within(COMMANDS, poll_s + self._work_s)
                 self._wakeup.wait(poll_s)
 
     def _work_on_proposals(self) -> None:
@@ -264,10 +268,10 @@ class Daemon:
         app = self._app
         while not self._stop.is_set():
             cycle_s = app.settings.seconds("trading.cycle_s")
-            works_s = max(WORK_S, 12 * app.settings.seconds("exchange.timeout_s"))
-            self._signs.back_within(TRADING, cycle_s + works_s)
+            back = functools.partial(self._signs.back_within, TRADING, cycle_s + self._work_s)
+            back()
             with self._told_and_tried_again("trading"):
-                report = app.loop.run_once(app.clock.now())
+                report = app.loop.run_once(app.clock.now(), on_progress=back)
                 self._signs.cycle_done(report.at)
                 for step in report.steps:
                     self._tell("alarm" if step.alarm else "step", msgspec.structs.asdict(step))
@@ -307,7 +311,6 @@ class Daemon:
 _PASSING = (LockHeldError, StateConflictError, StateWriteError, DatabaseUnavailableError, ExchangeError)
 _UPKEEP_LOOK_S = 60
 _STOP_RULE = StopRuleBrokenError.default_code
-_SETTINGS_COMMANDS = (CommandType.APPLY_RUNTIME_CONFIG, CommandType.CLEAR_RUNTIME_CONFIG)
 
 
 def _has_pending(app: App) -> bool:

@@ -37,7 +37,7 @@ def _fewer(before: Any, after: Any) -> bool:
     return not set(before) <= set(after)
 
 
-def _to(riskier: str) -> Callable[[Any, Any], bool]:
+def _to(riskier: object) -> Callable[[Any, Any], bool]:
     return lambda before, after: after == riskier != before
 
 
@@ -200,15 +200,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lifecycle.quantity_drift_pct", Decimal(5), _number("0", "50"), "Q-MH-7: allowed difference of quantities, in percent.", raises_risk=_up),
     Setting("lifecycle.price_drift_atr", Decimal(2), _number("0.1", "100"), "Q-MH-7: how far the price may leave its reference, in ATR.", raises_risk=_up),
     Setting("lifecycle.regime_drift", "opposite", _one_of("opposite", "off"), "Q-MH-7: whether a turn from BEAR to BULL, or back, is drift.", raises_risk=_to("off")),
-    Setting("lifecycle.drift_price_max_age_s", Decimal(60), _number("1", "3600"), "How old a price may be for a verdict about drift."),
-    Setting("trading.regime_reads_per_cycle", 2, _whole(0, 100), "How many coins' daily candles one cycle may read after a close."),
+    Setting("lifecycle.drift_price_max_age_s", Decimal(60), _number("1", "3600"), "How old a price may be for a verdict about drift.", raises_risk=_down),
+    Setting("trading.regime_reads_per_cycle", 2, _whole(0, 100), "How many coins' daily candles one cycle may read after a close; 0 = regimes are not watched.", raises_risk=_to(0)),
     Setting("lifecycle.approval_facts_max_age_s", Decimal(60), _number("1", "600"), "How old price and balance may be at an approval.", raises_risk=_up),
     Setting("risk.investable_capital_usdt", ZERO, _number("0", "1000000000000"), "CAP-1: hard cap for what the bot may buy; 0 = it buys nothing.", raises_risk=_up),
     Setting("risk.blacklist", (), _list(is_asset, "assets"), "Coins that are never proposed.", raises_risk=_fewer),
     Setting("proposals.language", "en", _one_of("en", "de"), "Language of a proposal's explanation."),
     Setting("engine.threads", 2, _whole(1, 16), "How many coins the proposal engine works on at once."),
     Setting("proposals.suggestions", "off", _one_of("off", "on"), "Q-MH-6: whether bot suggestions may point at frozen coins worth a proposal; a message, nothing more."),
-    Setting("trading.cycle_s", Decimal(5), _number("0.05", "3600"), "Pause between two cycles of the trading loop."),
+    Setting("trading.cycle_s", Decimal(5), _number("0.05", "3600"), "Pause between two cycles of the trading loop: how late a stop may be seen.", raises_risk=_up),
     Setting("worker.safety_poll_s", Decimal(5), _number("0.05", "60"), "How often the worker looks without being woken."),
     Setting("cli.wait_s", Decimal(20), _number("0", "600"), "How long a command of the command line waits for its outcome."),
 )  # fmt: skip

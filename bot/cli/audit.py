@@ -109,9 +109,10 @@ def show_asset(screen: Screen, asset: str) -> None:
 @audit.command("verify", epilog="Examples: bot audit verify · bot audit verify --json")
 @json_option
 def verify(screen: Screen) -> int:
-    """Walk along both chains and say whether every record is whole."""
+    """Walk along every chain (events, refusals, orders) and say whether each record is whole."""
     home = context()
-    results = {"events": home.store.audit.verify(), "refusals": home.store.refusals.verify()}
+    logs = {"events": home.store.audit, "refusals": home.store.refusals, "orders": home.store.orders}
+    results = {name: log.verify() for name, log in logs.items()}
     if screen.as_json:
         screen.document("bot-audit-verify-1", results, home)
         whole = all(result.is_whole for result in results.values())

@@ -30,6 +30,8 @@ _COLUMNS = (
 _LOOKED_AT = 200
 """How many of the newest commands are looked at for a change, or for what was meant."""
 
+_NONE = "No command was sent yet."
+
 
 @click.group(cls=Group)
 def commands() -> None:
@@ -54,7 +56,8 @@ def ls(screen: Screen, asset: str | None, state: str | None, limit: int) -> None
         screen.document("bot-commands-1", rows, home)
         return
     screen.header(home)
-    screen.table(_COLUMNS, [_cells(row) for row in rows], empty="No command was sent yet.")
+    empty = "No such command is kept." if asset or state else _NONE
+    screen.table(_COLUMNS, [_cells(row) for row in rows], empty=empty)
 
 
 @commands.command("tail", epilog="Examples: bot commands tail · bot commands tail --asset SOL --follow")
@@ -75,7 +78,8 @@ def tail(screen: Screen, count: int, asset: str | None, follows: bool) -> None: 
         screen.document("bot-commands-1", rows, home)
         return
     screen.header(home)
-    screen.table(_COLUMNS, [_cells(row) for row in rows], empty="No command was sent yet.")
+    empty = "No such command is kept." if asset else _NONE
+    screen.table(_COLUMNS, [_cells(row) for row in rows], empty=empty)
 
 
 class _Newer:
@@ -110,6 +114,8 @@ def show_command(screen: Screen, uid: str) -> None:
         hint = did_you_mean(
             uid.lower(), (known.uid[: len(uid)] for known in home.queue.list(limit=_LOOKED_AT))
         )
+        if next(iter(home.store.audit.records(command_id=uid.lower())), None) is not None:
+            hint = f"It was applied while the database did not answer; the audit knows it: bot explain {uid}"
         raise UsageError(f"There is no command {uid}.", code="no_such_command", why=hint or None)
     if screen.as_json:
         screen.document("bot-command-row-1", row, home)

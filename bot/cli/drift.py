@@ -2,7 +2,7 @@
 
 import click
 
-from bot.app.drift_view import DriftLine, DriftView, drift_view
+from bot.app.drift_view import EVIDENCE_SHOWN, DriftLine, DriftView, drift_view
 from bot.cli.asking import app
 from bot.cli.completing import complete_assets
 from bot.cli.help import Command
@@ -96,7 +96,7 @@ def _one(screen: Screen, line: DriftLine) -> None:
         screen.line()
         screen.line(f"recorded {iso_z(one.detected_at)}: {one.kind} ({standing}; {exits})")
         for name, value in one.evidence.items():
-            if name.startswith(("record_", "current_", "reference_", "limit_")):
+            if name.startswith(EVIDENCE_SHOWN):
                 screen.line(f"  {name.replace('_', ' ')}: {value}")
     if line.helps:
         screen.line()

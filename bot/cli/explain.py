@@ -1,10 +1,11 @@
 """`bot explain`: why is it so, and what comes next."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.app.drift_view import EVIDENCE_SHOWN
 from bot.app.explain import AssetExplanation, Refusal, explain_asset
 from bot.app.explain_reference import (
     CodeExplanation,
@@ -103,9 +104,7 @@ def _print_asset(screen: Screen, told: AssetExplanation) -> None:
     for step in told.next_steps:
         screen.line(f"  {_step_words(screen, step)}")
     for drift in told.drifts:
-        screen.line(f"  drift of kind {drift['kind']} since {screen.when(drift['detected_at'])}")
-        for name, value in drift["evidence"].items():
-            screen.line(f"    {name}: {show(value)}")
+        _print_drift(screen, drift)
     if told.last_refusal is not None:
         screen.line()
         screen.line("The last refusal", style="bold")
@@ -118,6 +117,16 @@ def _print_asset(screen: Screen, told: AssetExplanation) -> None:
     if told.you_can:
         screen.line()
         screen.line(f"You can: {' · '.join(told.you_can)}")
+
+
+def _print_drift(screen: Screen, drift: dict[str, Any]) -> None:
+    screen.line(f"  drift of kind {drift['kind']} since {screen.when(drift['detected_at'])}")
+    evidence = drift["evidence"]
+    if "told" in evidence:
+        screen.line(f"    {evidence['told']}")
+    for name, value in evidence.items():
+        if name.startswith(EVIDENCE_SHOWN):
+            screen.line(f"    {name.replace('_', ' ')}: {show(value)}")
 
 
 def _step_words(screen: Screen, step: NextStep) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.app.wiring import App
 
 _DIFFERENCE = (Column("place"), Column("before"), Column("after"))
+_CELL_MAX = 60
 
 
 @click.command(cls=Command, epilog="Examples: bot state restore 12 --dry-run · bot state restore 12")
@@ -121,10 +122,18 @@ def _send(
 
 
 def print_comparison(screen: Screen, found: Comparison) -> None:
-    """Print what differs, one place a line."""
+    """Print what differs, one place a line; what is too long for a table comes below it."""
     screen.line(f"{found.document}: {found.before} -> {found.after}")
     rows = [[item.path, _value(item.before), _value(item.after)] for item in found.differences]
-    screen.table(_DIFFERENCE, rows, empty="Nothing differs.")
+    short = [row for row in rows if all(len(str(value)) <= _CELL_MAX for value in row)]
+    if short or not rows:
+        screen.table(_DIFFERENCE, short, empty="Nothing differs.")
+    for place, before, after in (row for row in rows if row not in short):
+        screen.line(f"{place}\n  before  {_told(before)}\n  after   {_told(after)}")
+
+
+def _told(value: Any) -> str:
+    return "-" if value is None else str(value)
 
 
 def _value(value: Any) -> Any:

@@ -38,7 +38,7 @@ def suggestions(screen: Screen, everything: bool) -> None:  # noqa: FBT001 - cli
     screen.header(home)
     if not found.enabled:
         screen.line("Suggestions are off (proposals.suggestions).")
-        screen.talk('To have them: set proposals.suggestions to "on"; bot settings show tells where.')
+        screen.talk("To have them: bot settings set proposals.suggestions=on")
         return
     rows = [
         [

@@ -10,7 +10,15 @@ from functools import partial
 from typing import Protocol
 
 from bot.commands.bus import parse_payload
-from bot.commands.group import DECIDE_AT_MOST_S, Group, GroupSize, Prepared, beginning, shares_a_commit
+from bot.commands.group import (
+    DECIDE_AT_MOST_S,
+    FACTS_WITHIN_S,
+    Group,
+    GroupSize,
+    Prepared,
+    beginning,
+    shares_a_commit,
+)
 from bot.commands.handlers import baseline_handlers, restore_handlers, runtime_config_handlers
 from bot.commands.handlers.handled import Handled
 from bot.commands.outcomes import Delivered, applied_outcome, ring_entry, told_before
@@ -35,6 +43,7 @@ from bot.lifecycle.commands import CommandOutcome, NewCommand
 from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.roles import RoleBook
 from bot.lifecycle.runtime_config import SettingsReviewer, no_settings
+from bot.lifecycle.states import ActorKind, actor_kind
 from bot.storage.commit import UnreadableContentError
 from bot.storage.state_store import StateStore, Transaction
 
@@ -128,10 +137,16 @@ class CommandApplier:
         raise StateConflictError(f"{first.type} for {first.asset} met another writer {_CONFLICT_TRIES} times")
 
     def _prepare(self, commands: Sequence[NewCommand]) -> list[Prepared]:
-        """Fetch what the rules need, before the lock; a defect ends the group before its command."""
+        """Fetch what the rules need, before the lock; a defect ends the group before its command.
+
+        A slow exchange ends it as well, so that nobody's facts grow old while another's are fetched.
+        """
         prepared: list[Prepared] = []
         users = self._users()
+        begun_s = self._clock.monotonic()
         for command in commands:
+            if prepared and self._clock.monotonic() - begun_s > FACTS_WITHIN_S:
+                break
             try:
                 payload = parse_payload(command.type, command.payload)
                 spec_of(command.type).check_sender(command.actor, users, command.payload)
@@ -198,7 +213,11 @@ class CommandApplier:
     ) -> None:
         if item.error is not None:
             group.is_refused(item, act, item.error)
-        elif shares_a_commit(item.command.type):
+            return
+        if actor_kind(act.actor) is ActorKind.USER:
+            # Facts may have taken long: who lost the right meanwhile decides nothing any more.
+            spec_of(act.type).check_sender(act.actor, self._users(), item.command.payload)
+        if shares_a_commit(item.command.type):
             group.decide(item, act)
         else:
             handled = self._handle_alone(transaction, item, act, dry_run=dry_run)

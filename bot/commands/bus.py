@@ -25,6 +25,8 @@ from bot.storage.schema_check import SchemaCheck
 PAYLOAD_BYTES_MAX = 1_000_000
 """A baseline of thousands of coins fits; a runaway does not."""
 DEPTH_MAX = 20
+EXPONENT_MAX = 30
+"""No price and no quantity has more places; a number that has could not be shown or reckoned with."""
 
 
 class CommandQueue(Protocol):
@@ -183,10 +185,10 @@ def _too_large(what: str) -> UsageError:
 
 
 def check_size(command_type: CommandType, payload: Mapping[str, Any]) -> None:
-    """Refuse a payload that is larger, or nested deeper, than any honest one.
+    """Refuse a payload that is larger, or nested deeper, or has larger numbers, than any honest one.
 
     Raises:
-        UsageError: `payload_too_large`.
+        UsageError: `payload_too_large`, or `payload_invalid` for such a number.
     """
     levels: list[tuple[int, Any]] = [(1, payload)]
     while levels:  # not recursive: a payload may be nested deeper than the stack is
@@ -197,9 +199,19 @@ def check_size(command_type: CommandType, payload: Mapping[str, Any]) -> None:
             levels += [(depth + 1, item) for item in value.values()]
         elif isinstance(value, list | tuple):
             levels += [(depth + 1, item) for item in value]
+        elif isinstance(value, int | Decimal) and not _has_a_sense(Decimal(value)):
+            raise UsageError(
+                f"the payload of {command_type} has a number beyond sense",
+                code="payload_invalid",
+                why=f"Found {Decimal(value):.3g}; {EXPONENT_MAX} places before or behind the point are most.",
+            )
     size = len(canonical_bytes(payload))
     if size > PAYLOAD_BYTES_MAX:
         raise _too_large(f"the payload of {command_type} has {size} bytes")
+
+
+def _has_a_sense(number: Decimal) -> bool:
+    return number.is_finite() and (not number or abs(number.adjusted()) <= EXPONENT_MAX)
 
 
 def parse_payload(command_type: CommandType, payload: Mapping[str, Any]) -> Payload:

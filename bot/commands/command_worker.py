@@ -61,10 +61,16 @@ class CommandWorker:
         """
         done: list[WorkedCommand] = []
         while rows := self._queue.queued(limit=_BATCH, asset=asset):
+            known = {item.row.id for item in done}
+            if all(row.id in known for row in rows):
+                return done  # told, and waiting all the same: no table of ours says so; the next drain looks
             passed_over: set[str] = set()
+            before = len(done)
             for together in _in_groups(rows):
                 on_progress()
                 done += self._work_on([row for row in together if row.asset not in passed_over], passed_over)
+            if len(done) == before:
+                return done  # another worker has all of it in hand
         return done
 
     def _work_on(self, rows: Sequence[CommandRow], passed_over: set[str]) -> Iterator[WorkedCommand]:

@@ -16,7 +16,7 @@ import msgspec
 from bot.commands.handlers import managed_handlers
 from bot.commands.outcomes import applied_outcome, refusal_outcome, refusal_record, ring_entry
 from bot.commands.registry import Document, spec_of
-from bot.kernel.errors import BotError
+from bot.kernel.errors import BotError, StateWriteError
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.change import Act, Change
 from bot.lifecycle.command_payloads import Payload
@@ -32,6 +32,8 @@ GROUP_MAX = 100
 """Commands in one commit at most: it bounds the document's outbox."""
 FACTS_MAX = 5
 """Of these, commands for which the exchange is asked first, so that the first answers are still fresh."""
+FACTS_WITHIN_S = 5.0
+"""Asking ends here: what was not asked for yet is a later group's."""
 GROUP_LEAST = 25
 """A group never shrinks below this: a large document is written all the more seldom then."""
 DECIDE_AT_MOST_S = 0.02
@@ -107,18 +109,25 @@ class Group:
     def finish(self, *, dry_run: bool = False) -> list[CommandOutcome]:
         """Commit what was decided, remember the refusals, and return every outcome in order.
 
+        Where the disk takes no refusal any more, those before the first one have their answer all the same.
+
         Raises:
-            StorageError: As `Transaction.commit` and `Transaction.refuse`.
+            StorageError: As `Transaction.commit` and `Transaction.refuse`; nobody has an answer.
         """
         result = None if dry_run else self._commit()
         outcomes = [self._outcome(decided, result) for decided in self._decided]
-        refusals = [
-            refusal_record(decided.prepared.command, outcome, decided.act.now)
-            for decided, outcome in zip(self._decided, outcomes, strict=True)
+        refusals = {
+            place: refusal_record(decided.prepared.command, outcomes[place], decided.act.now)
+            for place, decided in enumerate(self._decided)
             if decided.refusal is not None and decided.act is not None
-        ]
+        }
         if refusals and not dry_run:
-            self._transaction.refuse(*refusals)
+            try:
+                self._transaction.refuse(*refusals.values())
+            except StateWriteError:
+                outcomes = outcomes[: min(refusals)]
+                if not outcomes:
+                    raise
         return outcomes
 
     def _commit(self) -> CommitResult | None:

@@ -23,7 +23,7 @@ from bot.exchange.ccxt_fields import (
     whole,
 )
 from bot.execution.orders import Fee, Fill, OrderReport, OrderStatus, Side
-from bot.holdings.wallet import Balance, WalletSnapshot
+from bot.holdings.wallet import AccountRights, Balance, WalletSnapshot
 from bot.kernel.ids import is_asset
 from bot.kernel.market import OwnTrade
 from bot.kernel.money import ZERO, plain
@@ -64,6 +64,14 @@ def wallet(answer: object, *, observed_at: dt.datetime) -> WalletSnapshot:
         found[asset] = balance
     kept = {asset: balance for asset, balance in found.items() if balance.total or not complete}
     return WalletSnapshot(balances=kept, observed_at=observed_at, complete=complete)
+
+
+@never_surprising
+def rights(answer: object) -> AccountRights:
+    """Read the account's flags `canTrade` and `canWithdraw`; what is no plain yes or no is unknown."""
+    row = row_of(answer, "account")
+    told = {name: flag for name in ("canTrade", "canWithdraw") if isinstance(flag := row.get(name), bool)}
+    return AccountRights(can_trade=told.get("canTrade"), can_withdraw=told.get("canWithdraw"))
 
 
 def _balance(entry: object) -> tuple[str, Balance]:
@@ -132,7 +140,7 @@ def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
         filled_quantity=filled,
         filled_quote=quote,
         fees=fees_of(map(_fee, fills)),
-        fills=tuple(_fill(entry) for entry in fills),
+        fills=_fills(fills, filled),
         updated_at=_last_update(row),
     )
 
@@ -168,6 +176,17 @@ def fees_of(fees: Iterable[Fee]) -> tuple[Fee, ...]:
 def _fee(entry: object) -> Fee:
     row = row_of(entry, "fill")
     return Fee(asset=text_of(row, "commissionAsset"), amount=at_least_zero(row, "commission"))
+
+
+def _fills(entries: Iterable[object], filled: Decimal) -> tuple[Fill, ...]:
+    """Return the order's trades where all of them are told: half of them would be no evidence.
+
+    An answer is not refused for them; what was sold must be booked in any case.
+    """
+    found = [unless_bad(_fill, entry) for entry in entries]
+    whole_ones = tuple(fill for fill in found if fill is not None)
+    told = sum((fill.quantity for fill in whole_ones), ZERO)
+    return whole_ones if len(whole_ones) == len(found) and told == filled else ()
 
 
 def _fill(entry: object) -> Fill:

@@ -33,7 +33,7 @@ from bot.execution.orders import (
     Submission,
     Unknown,
 )
-from bot.holdings.wallet import WalletSnapshot
+from bot.holdings.wallet import AccountRights, WalletSnapshot
 from bot.kernel.clock import Clock, to_millis
 from bot.kernel.errors import ExchangeAnswerError, ExchangeError, ExchangeRefusedError
 from bot.kernel.market import TIMEFRAME_SECONDS, Candle, MarketRules, OrderBook, OwnTrade, Ticker
@@ -136,6 +136,11 @@ class CcxtGateway:
         """Fetch all balances now."""
         answer = self._calls.read_signed("The balances could not be read.", self._client.private_get_account)
         return account.wallet(answer, observed_at=self._clock.now())
+
+    def account_rights(self) -> AccountRights:
+        """Return what the account may do, as the flags of `GET account` tell."""
+        what = "The account's rights could not be read."
+        return account.rights(self._calls.read_signed(what, self._client.private_get_account))
 
     def own_trades(self, symbol: str, *, since: dt.datetime | None = None) -> tuple[OwnTrade, ...]:
         """Return the account's fills in a market, oldest first, all pages."""

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from bot.execution.orders import OrderReport, OrderRequest, Submission
-from bot.holdings.wallet import WalletSnapshot
+from bot.holdings.wallet import AccountRights, WalletSnapshot
 from bot.kernel.market import Candle, MarketRules, OrderBook, OwnTrade, Ticker
 from bot.risk.verdict import Approved
 
@@ -76,6 +76,10 @@ class BalanceProvider(Protocol):
 
     def wallet(self) -> WalletSnapshot:
         """Fetch all balances now."""
+        ...
+
+    def account_rights(self) -> AccountRights:
+        """Return what the exchange lets this account do; the bot needs trading, and never withdrawing."""
         ...
 
 

@@ -17,7 +17,7 @@ import msgspec
 from bot.exchange.gateway import Capabilities, Gateway
 from bot.exchange.rate_limit import RateLimitedError
 from bot.execution.orders import OrderReport, OrderRequest, Submission, Unknown
-from bot.holdings.wallet import WalletSnapshot
+from bot.holdings.wallet import AccountRights, WalletSnapshot
 from bot.kernel.clock import Clock
 from bot.kernel.errors import ExchangeAnswerError, ExchangeRefusedError, ExchangeUnavailableError
 from bot.kernel.market import Candle, MarketRules, OrderBook, OwnTrade, Ticker
@@ -39,6 +39,7 @@ class ReadOnlyGateway:
         self.order_book = gateway.order_book
         self.candles = gateway.candles
         self.wallet = gateway.wallet
+        self.account_rights = gateway.account_rights
         self.own_trades = gateway.own_trades
         self.close = gateway.close
 
@@ -95,6 +96,10 @@ class _EveryCall:
     def wallet(self) -> WalletSnapshot:
         """Fetch all balances now."""
         return self._read(self._gateway.wallet)
+
+    def account_rights(self) -> AccountRights:
+        """As the protocol says."""
+        return self._read(self._gateway.account_rights)
 
     def own_trades(self, symbol: str, *, since: dt.datetime | None = None) -> tuple[OwnTrade, ...]:
         """Return the account's fills in a market."""

@@ -30,7 +30,7 @@ from bot.execution.orders import (
     Submission,
     Unknown,
 )
-from bot.holdings.wallet import WalletSnapshot
+from bot.holdings.wallet import AccountRights, WalletSnapshot
 from bot.kernel.clock import Clock
 from bot.kernel.errors import ExchangeError, ExchangeRefusedError
 from bot.kernel.market import BookLevel, Candle, MarketRules, OrderBook, OwnTrade, Ticker
@@ -123,6 +123,10 @@ class PaperGateway:
             self._follow_market()
             return ledgers.snapshot(self._ledger, observed_at=self._clock.now())
 
+    def account_rights(self) -> AccountRights:
+        """Return the paper account's rights: there is nothing to withdraw."""
+        return AccountRights(can_trade=True, can_withdraw=False)
+
     def own_trades(self, symbol: str, *, since: dt.datetime | None = None) -> tuple[OwnTrade, ...]:
         """Return the paper fills in a market, oldest first."""
         with self._lock:
@@ -156,7 +160,7 @@ class PaperGateway:
             self._require_market(symbol)
             self._follow_market(symbol)
             order = self._newest(symbol, client_order_id)
-            return None if order is None else order.report
+            return None if order is None else self._ledger.report_of(order)
 
     def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         """Return resting orders, of one market or of all."""
@@ -180,7 +184,7 @@ class PaperGateway:
                 return None
             if not order.status.is_final:
                 order = self._ended(order, OrderStatus.CANCELLED)
-            return order.report
+            return self._ledger.report_of(order)
 
     def close(self) -> None:
         """Release the source's connections."""
@@ -204,7 +208,7 @@ class PaperGateway:
             order = msgspec.structs.replace(order, status=OrderStatus.EXPIRED)
             ledger = ledgers.replaced(ledger, order)
         self._keep(ledger)
-        return Accepted(report=order.report)
+        return Accepted(report=ledger.report_of(order))
 
     def _follow_market(self, symbol: str | None = None) -> None:
         """Trigger stops and fill resting orders that the market reached since the last look."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from bot.execution.orders import Fee, OrderReport, OrderRequest, OrderStatus, Side
+from bot.execution.orders import Fee, Fill, OrderReport, OrderRequest, OrderStatus, Side
 from bot.holdings.wallet import Balance, WalletSnapshot
 from bot.kernel.market import BookLevel, OwnTrade
 from bot.kernel.money import ZERO, ceil_to_step, plain
@@ -79,6 +79,21 @@ class PaperLedger(msgspec.Struct, frozen=True, kw_only=True):
     def open_orders(self) -> tuple[PaperOrder, ...]:
         """Return the orders that may still be filled, oldest first."""
         return tuple(order for order in self.orders if not order.status.is_final)
+
+    def report_of(self, order: PaperOrder) -> OrderReport:
+        """Return the order as the gateway tells of it, with its trades."""
+        fills = tuple(
+            Fill(
+                trade_id=trade.trade_id,
+                price=trade.price,
+                quantity=trade.quantity,
+                fee=trade.fee,
+                fee_asset=trade.fee_asset,
+            )
+            for trade in self.trades
+            if trade.order_id == str(order.order_id)
+        )
+        return msgspec.structs.replace(order.report, fills=fills)
 
 
 class PaperLedgerStore(Protocol):

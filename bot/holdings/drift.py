@@ -108,6 +108,12 @@ def record_quantity(entry: ManagedAsset) -> Decimal:
     return max(ZERO, (entry.approved_quantity or ZERO) - sold - (entry.fee_quantity or ZERO))
 
 
+def worth_per_coin(facts: CoinFacts) -> Decimal:
+    """Return the price at which dust is judged: a nonsense price in one answer makes nothing worthless."""
+    told = facts.price.last if facts.price is not None else ZERO
+    return max(told, facts.entry.reference_price or ZERO)
+
+
 def compare(facts: CoinFacts, limits: DriftLimits) -> tuple[Finding, ...]:
     """Return a finding for each kind, the ones without drift included."""
     return (
@@ -168,13 +174,12 @@ def compare_wallet(facts: CoinFacts, limits: DriftLimits) -> Finding:
     if short <= ZERO:
         words = f"the wallet holds {text(there)}, the record needs {text(record)}"
         return _found("wallet_external", Verdict.CLEAR, words, facts, evidence, -short)
-    price = facts.price.last if facts.price is not None else entry.reference_price or ZERO
     words = f"the wallet holds {text(there)}, {text(short)} less than the record's {text(record)}"
-    if rules.is_dust(short, price):
+    if rules.is_dust(short, worth_per_coin(facts)):
         explained = f"{words}: too little to be sold, so taken for fees or dust"
         return _found("wallet_external", Verdict.CLEAR, explained, facts, evidence, -short)
     limit = entry.approved_quantity * limits.quantity_pct / HUNDRED
-    severity = int((short / limit).to_integral_value(ROUND_FLOOR)) if limit > ZERO else 1
+    severity = _severity(short, limit, of=entry.approved_quantity)
     return _found("wallet_external", Verdict.DRIFT, words, facts, evidence, -short, severity, rules.step_size)
 
 
@@ -242,11 +247,18 @@ def _sized(
 ) -> Finding:
     """Judge a size against its limit: on the limit is within it."""
     if size > limit:
-        severity = int((size / limit).to_integral_value(ROUND_FLOOR)) if limit > ZERO else 1
+        severity = _severity(size, limit, of=facts.entry.approved_quantity or ZERO)
         evidence = evidence | {"direction": "up" if difference > ZERO else "down"}
         return _found(kind, Verdict.DRIFT, words, facts, evidence, difference, severity, tolerance)
     verdict = Verdict.CLEAR if size <= limit * _SETTLED_SHARE else Verdict.NEAR
     return _found(kind, verdict, words, facts, evidence, difference)
+
+
+def _severity(size: Decimal, limit: Decimal, *, of: Decimal) -> int:
+    """Return how many times the limit is reached; without a limit, how many percent are, and one more."""
+    if limit > ZERO:
+        return int((size / limit).to_integral_value(ROUND_FLOOR))
+    return 1 + (int((size * HUNDRED / of).to_integral_value(ROUND_FLOOR)) if of > ZERO else 0)
 
 
 def _found(

@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from bot.holdings.baseline import BaselineContent, Policy
-from bot.holdings.drift import CoinFacts, Finding, Verdict, record_quantity
+from bot.holdings.drift import CoinFacts, Finding, Verdict, record_quantity, worth_per_coin
 from bot.holdings.wallet import WalletSnapshot
 from bot.kernel.money import ZERO
 from bot.lifecycle.command_payloads import DriftKind
@@ -50,5 +50,4 @@ def as_reset(finding: Finding) -> Finding:
 
 
 def _is_dust(coin: CoinFacts, quantity: Decimal) -> bool:
-    price = coin.price.last if coin.price is not None else coin.entry.reference_price or ZERO
-    return quantity <= ZERO or (coin.rules is not None and coin.rules.is_dust(quantity, price))
+    return quantity <= ZERO or (coin.rules is not None and coin.rules.is_dust(quantity, worth_per_coin(coin)))

@@ -4,11 +4,13 @@
    gracefully. What is open already stays tracked in every state of the bot's hands.
 2. Quantity and proceeds follow from what the managed state books; live levels are the promotion's unless
    a person set others (C1).
-3. While a drift of quantity (D1) is recorded, the position stays as it was found: it is the evidence.
+3. While a drift of quantity (D1) is recorded, the position's quantities stay as they were found: they are
+   the evidence. Its levels follow all the same, so that a stop that a person moves counts.
 4. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
 """
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 
@@ -43,8 +45,8 @@ def synced(
 def _follow(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position | None:
     is_current = current is not None and current.is_open and current.proposal_id == entry.current_proposal_id
     if entry.state in IN_THE_BOTS_HANDS:
-        if is_current and any(drift.kind == "qty" for drift in drifts_of(entry)):
-            return current
+        if is_current and current is not None and any(drift.kind == "qty" for drift in drifts_of(entry)):
+            return msgspec.structs.replace(_live(asset, entry, current, now), **_quantities(current))
         # Whoever's exits are armed is tracked, also where a pause or a release came before the first cycle.
         if is_current or why_no_exit(entry) in {None, "exit_in_flight"}:
             return _live(asset, entry, current if is_current else None, now)
@@ -55,6 +57,16 @@ def _follow(asset: str, entry: ManagedAsset, current: Position | None, now: dt.d
         live = _live(asset, entry, current, now)
         return msgspec.structs.replace(live, closed_at=now)
     return msgspec.structs.replace(current, closed_at=now)
+
+
+def _quantities(current: Position) -> dict[str, Any]:
+    """Return what D1 compares with the agreement."""
+    return {
+        "quantity": current.quantity,
+        "approved_quantity": current.approved_quantity,
+        "sold_quantity": current.sold_quantity,
+        "proceeds_usdt": current.proceeds_usdt,
+    }
 
 
 def _live(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position:

@@ -17,6 +17,13 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     total: Decimal
 
 
+class AccountRights(msgspec.Struct, frozen=True, kw_only=True):
+    """What the exchange lets this account do with the key in use; None where it does not tell."""
+
+    can_trade: bool | None
+    can_withdraw: bool | None
+
+
 class WalletSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All balances at one moment.
 

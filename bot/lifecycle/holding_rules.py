@@ -24,7 +24,7 @@ from bot.lifecycle.command_payloads import (
     ResumeManagedAsset,
 )
 from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent, ReleaseMode
-from bot.lifecycle.drift_kinds import is_unresolved
+from bot.lifecycle.drift_kinds import doubts_quantity, is_unresolved
 from bot.lifecycle.drift_rules import accepted_facts
 from bot.lifecycle.events import EventType
 from bot.lifecycle.level_rules import check_distance, check_features, check_order, check_override_depth
@@ -73,6 +73,8 @@ def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) 
     if entry.state is AssetState.MANAGED_PAUSED and drifted and not accepted:
         raise RefusedError(f"{act.asset} drifted during the pause", code="drift_unresolved")
     fields: dict[str, Any] = {"exits": Exits.ON, "reason": note("resumed_by_user", payload.reason)}
+    if doubts_quantity(entry):  # an ordered sale that could not leave must not wake up at the resume
+        fields["force_exit"] = None
     events = [EventType.ASSET_RESUMED]
     if drifted:
         events.insert(0, EventType.OPERATOR_OVERRIDE)
@@ -171,8 +173,12 @@ def force_exit(content: ManagedStateContent, act: Act, payload: ForceManagedExit
 
 
 def _refuse_overtaken(entry: ManagedAsset, act: Act) -> None:
-    """Refuse what was asked before the last pause and raises risk: the pause has the last word."""
-    if entry.held_at is not None and act.accepted_at < entry.held_at:
+    """Refuse what was asked before the last pause and raises risk: the pause has the last word.
+
+    A pause that lies ahead of now was taken before the clock stepped back: times tell nothing then, and the
+    way out must not wait for the clock.
+    """
+    if entry.held_at is not None and act.accepted_at < entry.held_at <= act.now:
         raise RefusedError(
             f"{act.asset}: {act.type} was asked for before the last pause",
             code="state_changed",

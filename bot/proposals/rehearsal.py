@@ -8,6 +8,7 @@ what this one will do; `warnings` say how much the figures are worth.
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,10 +22,18 @@ from bot.proposals.policy import RehearsalPolicy, VariantName
 from bot.proposals.regime import RegimeName
 from bot.proposals.rehearsal_bars import Bars, Starts, bars_of, plan_columns, shape_of, starts_of
 from bot.proposals.rehearsal_document import Rehearsal, RehearsalOfVariant
-from bot.proposals.rehearsal_replay import Costs, replay
+from bot.proposals.rehearsal_replay import Costs, Strides, replay, strides_of
 from bot.proposals.rehearsal_results import summary
 from bot.proposals.variants import PlanFrame
 from bot.proposals.wording import say
+
+
+class _Past(NamedTuple):
+    """What all variants of one rehearsal share."""
+
+    bars: Bars
+    starts: Starts
+    strides: Strides
 
 
 def rehearse(
@@ -46,9 +55,9 @@ def rehearse(
     daily = frame.measures.daily
     bars = bars_of(daily)
     starts = starts_of(bars, warm_up=rules.warm_up_bars, horizon=rules.horizon_days, policy=frame.policy)
-    rehearsed = tuple(
-        one for terms in variants if (one := _of_variant(terms, bars, starts, frame, rules)) is not None
-    )
+    past = _Past(bars=bars, starts=starts, strides=strides_of(bars, rules.horizon_days))
+    found = (_of_variant(terms, past, frame, rules) for terms in variants)
+    rehearsed = tuple(one for one in found if one is not None)
     shown = _regime_share(starts, regimes) if rehearsed else None
     return Rehearsal(
         method=rules.method,
@@ -72,7 +81,7 @@ def _spread_bps(frame: PlanFrame) -> Decimal:
 
 
 def _of_variant(
-    terms: VariantTerms, bars: Bars, starts: Starts, frame: PlanFrame, rules: RehearsalPolicy
+    terms: VariantTerms, past: _Past, frame: PlanFrame, rules: RehearsalPolicy
 ) -> RehearsalOfVariant | None:
     variant = next(one for one in frame.policy.variants if one.name is terms.variant)
     shape = shape_of(variant, frame.policy)
@@ -84,7 +93,12 @@ def _of_variant(
         value=float(terms.quantity * frame.measures.reference),
     )
     outcomes = replay(
-        bars, plan_columns(starts, shape), trailing=shape.trailing, horizon=rules.horizon_days, costs=costs
+        past.bars,
+        plan_columns(past.starts, shape),
+        trailing=shape.trailing,
+        horizon=rules.horizon_days,
+        costs=costs,
+        strides=past.strides,
     )
     return summary(terms.variant, outcomes, most_bins=rules.most_bins)
 

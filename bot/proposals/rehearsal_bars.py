@@ -114,6 +114,10 @@ def plan_columns(starts: Starts, shape: Shape) -> PlanColumns:
     target = _pulled(reference + shape.target_atr * atr, starts.resistance, within, buffer)
     far = reference - stop >= reference * (shape.min_stop_distance_pct / 100.0)
     kept = (stop > 0.0) & (target > reference) & far
+    if kept.all():  # the usual case, and nothing needs copying
+        return PlanColumns(
+            rows=starts.rows, reference=reference, stop=stop, target=target, trail=reference - stop
+        )
     return PlanColumns(
         rows=starts.rows[kept],
         reference=reference[kept],

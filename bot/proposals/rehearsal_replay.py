@@ -19,12 +19,15 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from bot.proposals.indicators import Series
-from bot.proposals.rehearsal_bars import Bars, PlanColumns, Rows
+from bot.proposals.rehearsal_bars import Bars, PlanColumns
+from bot.proposals.rehearsal_levels import Rows
 
 STOP, TARGET, NEITHER = 0, 1, 2
 _BPS = 10_000.0
 
 Flags = npt.NDArray[np.bool_]
+Strides = list[tuple[int, Series, Series]]
+"""Numbers of bars, longest first, with the lowest low and highest high of so many bars from each one on."""
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,15 @@ class Outcomes(NamedTuple):
     """Sales below the exchange's minimum."""
 
 
-def replay(bars: Bars, plans: PlanColumns, *, trailing: bool, horizon: int, costs: Costs) -> Outcomes:
+def replay(
+    bars: Bars,
+    plans: PlanColumns,
+    *,
+    trailing: bool,
+    horizon: int,
+    costs: Costs,
+    strides: Strides | None = None,
+) -> Outcomes:
     """Replay every plan; each start needs its whole horizon of bars, and the cost is linear in the starts.
 
     Args:
@@ -71,29 +82,51 @@ def replay(bars: Bars, plans: PlanColumns, *, trailing: bool, horizon: int, cost
         trailing: Whether the stop follows the price up.
         horizon: Bars that a plan may last.
         costs: Fee, spread, minimum.
+        strides: `strides_of(bars, horizon)`, for whoever replays several variants.
     """
-    rows = plans.rows
-    lines = np.arange(len(rows))
-    stops = _stops(bars, plans, horizon) if trailing else plans.stop[:, None]
-    stopped_on = _first(_windows(bars.low, rows, horizon) <= stops, lines)
-    reached_on = _first(_windows(bars.high, rows, horizon) >= plans.target[:, None], lines)
-    ends = np.where(reached_on < stopped_on, TARGET, np.where(stopped_on < horizon, STOP, NEITHER))
-    exit_on = np.minimum(np.minimum(stopped_on, reached_on), horizon - 1)
-    last_close = bars.close[rows + horizon - 1]
-    opened = bars.open[rows + exit_on]
-    stop = stops[lines, exit_on] if trailing else plans.stop
-    price = np.where(ends == STOP, np.minimum(stop, opened), np.maximum(plans.target, opened))
-    price = np.where(ends == NEITHER, last_close, price)
-    refused = costs.value * price / plans.reference < costs.minimum_notional
+    rows, reference = plans.rows, plans.reference
+    if trailing:
+        held, stop = _held_trailing(bars, plans, horizon)
+    else:
+        held, stop = _held(plans, strides or strides_of(bars, horizon), horizon), plans.stop
+    at = rows + held
+    opened = bars.open[at]
+    stopped = bars.low[at] <= stop
+    reached = ~stopped & (bars.high[at] >= plans.target)
+    last_close = bars.close[rows + (horizon - 1)]
+    price = np.where(reached, np.maximum(plans.target, opened), last_close)
+    np.copyto(price, np.minimum(stop, opened), where=stopped)
+    refused = costs.value * price / reference < costs.minimum_notional
+    kept = price * costs.kept
+    days = held + 1
+    if refused.any():
+        price, kept = (np.where(refused, last_close, values) for values in (price, kept))
+        days = np.where(refused, horizon, days)
     return Outcomes(
         rows=rows,
-        ends=ends,
-        days=np.where(refused, horizon, exit_on + 1),
-        price=np.where(refused, last_close, price),
-        result=np.where(refused, last_close, price * costs.kept) / plans.reference - 1.0,
-        gaps=(ends == STOP) & (opened < stop),
+        ends=np.where(stopped, STOP, np.where(reached, TARGET, NEITHER)),
+        days=days,
+        price=price,
+        result=kept / reference - 1.0,
+        gaps=stopped & (opened < stop),
         refused=refused,
     )
+
+
+def strides_of(bars: Bars, horizon: int) -> Strides:
+    """Return strides that add up to the horizon at least, longest first, each with its lows and highs.
+
+    Behind the last bar nothing is ever touched; a plan that strides there has outlived its horizon.
+    """
+    beyond = 2 * horizon
+    lows = np.concatenate((bars.low, np.full(beyond, np.inf)))
+    highs = np.concatenate((bars.high, np.full(beyond, -np.inf)))
+    stride, found = 1, [(1, lows, highs)]
+    while 2 * stride - 1 < horizon:
+        lows, highs = np.minimum(lows[:-stride], lows[stride:]), np.maximum(highs[:-stride], highs[stride:])
+        stride *= 2
+        found.append((stride, lows, highs))
+    return found[::-1]
 
 
 def independent_samples(outcomes: Outcomes) -> float:
@@ -108,31 +141,47 @@ def independent_samples(outcomes: Outcomes) -> float:
     begins, ends = outcomes.rows, outcomes.rows + outcomes.days
     bars = int(ends.max()) + 1
     alive = np.cumsum(np.bincount(begins, minlength=bars) - np.bincount(ends, minlength=bars))
-    shares = np.concatenate(([0.0], np.cumsum(1.0 / np.maximum(alive, 1))))
+    shares = np.zeros(bars + 1)
+    np.cumsum(1.0 / np.maximum(alive, 1), out=shares[1:])
     return float(((shares[ends] - shares[begins]) / outcomes.days).sum())
+
+
+def _held(plans: PlanColumns, strides: Strides, horizon: int) -> Rows:
+    """Return how many bars after its first each plan's last one comes, for stops that stand still.
+
+    A plan is quiet over some bars if their lowest low stays above the stop and their highest high below
+    the target. The lows and highs of 1, 2, 4, 8 … bars are made once; each plan then takes the longest
+    stride first, and every stride that is quiet. So it stands at its first bar that is not.
+    """
+    at = plans.rows.copy()
+    low, high = np.empty(len(at)), np.empty(len(at))
+    quiet, under = np.empty(len(at), dtype=np.bool_), np.empty(len(at), dtype=np.bool_)
+    for stride, lows, highs in strides:
+        # Every place exists, which makes the cheapest mode right.
+        np.greater(lows.take(at, out=low, mode="wrap"), plans.stop, out=quiet)
+        np.less(highs.take(at, out=high, mode="wrap"), plans.target, out=under)
+        quiet &= under
+        at += np.multiply(quiet, stride, dtype=np.int64)
+    at -= plans.rows
+    return np.minimum(at, horizon - 1, out=at)
+
+
+def _held_trailing(bars: Bars, plans: PlanColumns, horizon: int) -> tuple[Rows, Series]:
+    """Return how many bars after its first each plan's last one comes, and the stop in force there."""
+    rows, lines = plans.rows, np.arange(len(plans.rows))
+    lows, highs = _windows(bars.low, rows, horizon), _windows(bars.high, rows, horizon)
+    stops = np.empty_like(highs)
+    stops[:, 0] = plans.stop
+    followed = np.maximum.accumulate(highs[:, :-1], axis=1) - plans.trail[:, None]
+    stops[:, 1:] = np.maximum(plans.stop[:, None], followed)
+    touched = (lows <= stops) | (highs >= plans.target[:, None])
+    first = touched.argmax(axis=1)
+    held: Rows = np.where(touched[lines, first], first, horizon - 1)
+    return held, stops[lines, held]
 
 
 def _windows(values: Series, rows: Rows, horizon: int) -> npt.NDArray[np.float64]:
     """Return one line per start: the horizon's values from the start on."""
     if not len(rows):
         return np.empty((0, horizon))
-    windows = sliding_window_view(values, horizon)
-    # Starts side by side, the usual case, need no copy.
-    whole = len(rows) == rows[-1] - rows[0] + 1
-    return windows[rows[0] : rows[-1] + 1] if whole else windows[rows]
-
-
-def _first(flags: Flags, lines: Rows) -> Rows:
-    """Return each line's first true column, or the number of columns where there is none."""
-    found = flags.argmax(axis=1)
-    columns: Rows = np.where(flags[lines, found], found, flags.shape[1])
-    return columns
-
-
-def _stops(bars: Bars, plans: PlanColumns, horizon: int) -> npt.NDArray[np.float64]:
-    """Return the trailing stop in force on every bar of every plan."""
-    highs = np.maximum.accumulate(_windows(bars.high, plans.rows, horizon), axis=1)
-    stops = np.empty_like(highs)
-    stops[:, 0] = plans.stop
-    stops[:, 1:] = np.maximum(plans.stop[:, None], highs[:, :-1] - plans.trail[:, None])
-    return stops
+    return sliding_window_view(values, horizon)[rows]

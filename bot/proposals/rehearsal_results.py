@@ -5,11 +5,12 @@ that nobody's floating point decides about a digest.
 """
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.kernel.money import HUNDRED
+from bot.kernel.money import HUNDRED, plain
 from bot.proposals.indicators import to_places
 from bot.proposals.policy import VariantName
 from bot.proposals.rehearsal_document import RehearsalOfVariant, ResultBin
@@ -27,8 +28,8 @@ def summary(variant: VariantName, outcomes: Outcomes, *, most_bins: int) -> Rehe
     count = len(outcomes.rows)
     if count == 0:
         return None
-    results = np.sort(np.rint(outcomes.result * _HUNDREDTHS).astype(np.int64))
-    hits = {end: int((outcomes.ends == end).sum()) for end in (STOP, TARGET, NEITHER)}
+    results = np.rint(outcomes.result * _HUNDREDTHS).astype(np.int64)
+    hits = np.bincount(outcomes.ends, minlength=NEITHER + 1).tolist()
     return RehearsalOfVariant(
         variant=variant,
         sample_size=count,
@@ -40,14 +41,14 @@ def summary(variant: VariantName, outcomes: Outcomes, *, most_bins: int) -> Rehe
         stop_hit_pct=_share(hits[STOP], count),
         target_hit_pct=_share(hits[TARGET], count),
         neither_pct=_share(hits[NEITHER], count),
-        stop_gaps=int(outcomes.gaps.sum()),
-        refused_exits=int(outcomes.refused.sum()),
+        stop_gaps=int(np.count_nonzero(outcomes.gaps)),
+        refused_exits=int(np.count_nonzero(outcomes.refused)),
         median_result_pct=to_places(_median(results) / HUNDRED, 2),
         mean_result_pct=to_places(Decimal(int(results.sum())) / count / HUNDRED, 2),
-        worst_result_pct=to_places(Decimal(int(results[0])) / HUNDRED, 2),
-        best_result_pct=to_places(Decimal(int(results[-1])) / HUNDRED, 2),
-        losing_pct=_share(int((results < 0).sum()), count),
-        median_days_held=to_places(_median(np.sort(outcomes.days)), 1),
+        worst_result_pct=to_places(Decimal(int(results.min())) / HUNDRED, 2),
+        best_result_pct=to_places(Decimal(int(results.max())) / HUNDRED, 2),
+        losing_pct=_share(int(np.count_nonzero(results < 0)), count),
+        median_days_held=to_places(_median(outcomes.days), 1),
         distribution=distribution(results, most_bins=most_bins),
     )
 
@@ -58,32 +59,34 @@ def distribution(results: Hundredths, *, most_bins: int) -> tuple[ResultBin, ...
     Edges are multiples of the width, so that zero is always an edge: gains and losses never share a bin.
 
     Args:
-        results: Ascending, in hundredths of a percent.
+        results: In hundredths of a percent, in any order, at least one.
         most_bins: More than one; wide results get wide bins, never more of them.
     """
-    low, high = int(results[0]), int(results[-1])
+    low, high = int(results.min()), int(results.max())
+    width = width_of_bins(low, high, most_bins=most_bins)
+    first, bins = low // width, high // width - low // width + 1
+    counts = np.bincount(results // width - first, minlength=bins).tolist()
+    edges = [plain(Decimal((first + number) * width) / HUNDRED) for number in range(bins + 1)]
+    return tuple(
+        ResultBin(from_pct=left, to_pct=right, count=held)
+        for (left, right), held in zip(pairwise(edges), counts, strict=True)
+    )
+
+
+def width_of_bins(low: int, high: int, *, most_bins: int) -> int:
+    """Return the finest readable width of bins, all in hundredths of a percent."""
     width = next((one for one in _WIDTHS if high // one - low // one < most_bins), 0)
     while width == 0 or high // width - low // width >= most_bins:
         width = max(_WIDTHS[-1], width * 2)
-    first, bins = low // width, high // width - low // width + 1
-    counts = np.bincount(results // width - first, minlength=bins)
-    return tuple(
-        ResultBin(
-            from_pct=to_places(Decimal((first + number) * width) / HUNDRED, 2),
-            to_pct=to_places(Decimal((first + number + 1) * width) / HUNDRED, 2),
-            count=int(counts[number]),
-        )
-        for number in range(bins)
-    )
+    return width
 
 
 def _share(part: int, whole: int) -> Decimal:
     return to_places(Decimal(part) / whole * HUNDRED, 1)
 
 
-def _median(ascending: npt.NDArray[np.int64]) -> Decimal:
-    """Return the exact median of whole numbers."""
-    middle = len(ascending) // 2
-    if len(ascending) % 2:
-        return Decimal(int(ascending[middle]))
-    return Decimal(int(ascending[middle - 1]) + int(ascending[middle])) / 2
+def _median(values: npt.NDArray[np.int64]) -> Decimal:
+    """Return the exact median of whole numbers, at least one."""
+    middle = len(values) // 2
+    before, at = np.partition(values, (middle - 1, middle))[[middle - 1, middle]].tolist()
+    return Decimal(at) if len(values) % 2 else Decimal(before + at) / 2

@@ -5,8 +5,9 @@ commit point), list again, flush the folder · 9 publish · 10 audit. Before 8 a
 state; after 8 the new state stands, and whatever fails then is redone by the next recovery.
 """
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from bot.kernel.errors import (
     StorageError,
 )
 from bot.lifecycle.events import Event
+from bot.storage.at_rest import cycle_search_at_rest
 from bot.storage.audit_chain import event_records
 from bot.storage.audit_log import Tail
 from bot.storage.documents import (
@@ -85,8 +87,8 @@ def build_version(
     """
     serial = 1 if before is None else before.meta.serial + 1
     applied, floor = _applied_ring(before, commands, serial)
-    try:
-        fields = plain_content(content)
+
+    def built(fields: dict[str, Any]) -> tuple[bytes, Snapshot[T], str]:
         meant = digest_of_plain(fields)
         records = event_records(
             events,
@@ -113,6 +115,23 @@ def build_version(
         snapshot = read_document(
             kind, raw, path=path, schemas=context.schemas, environment=context.environment
         )
+        return raw, snapshot, meant
+
+    with cycle_search_at_rest():
+        return _proven(kind, content, built)
+
+
+def _proven(
+    kind: DocumentKind[T], content: T, built: Callable[[dict[str, Any]], tuple[bytes, Snapshot[T], str]]
+) -> tuple[bytes, Snapshot[T]]:
+    """Return the version that a reader gets back exactly as it was meant."""
+    # Nearly all content is in a reader's form already; where it is not, the second way says what is wrong.
+    with contextlib.suppress(StateFileError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError):
+        raw, snapshot, meant = built(content_fields(content))
+        if digest_of_plain(content_fields(snapshot.content)) == meant:
+            return raw, snapshot
+    try:
+        raw, snapshot, meant = built(plain_content(content))
     except (NotStrictJsonError, StateFileError) as error:
         raise UnreadableContentError(
             f"The new {kind.name} was not written, because no reader would accept it.",

@@ -8,7 +8,6 @@ records belong to this very version (`outbox`) and what was durable before (`aud
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,7 +19,14 @@ from bot.kernel.canonical import digest_of_plain
 from bot.kernel.errors import StateFileError
 from bot.lifecycle.documents import ManagedStateContent
 from bot.lifecycle.runtime_config import RuntimeConfigContent
-from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode_plain, plain, typed
+from bot.storage.files.json_codec import (
+    NotStrictJsonError,
+    builtins_of,
+    decode_strict,
+    encode_plain,
+    plain,
+    typed,
+)
 from bot.storage.process_info import WriterInfo
 from bot.storage.schema_check import SchemaCheck
 from bot.storage.schema_upgrades import UPGRADES, Upgrades, upgraded
@@ -217,8 +223,12 @@ def content_digest(content: object) -> str:
 
 
 def content_fields(content: object) -> dict[str, Any]:
-    """Return the content as plain data, Decimals kept."""
-    fields: dict[str, Any] = msgspec.to_builtins(content, builtin_types=(Decimal,))
+    """Return the content as plain data, Decimals kept as they are.
+
+    Raises:
+        NotStrictJsonError: It has no exact JSON form.
+    """
+    fields: dict[str, Any] = builtins_of(content)
     return fields
 
 

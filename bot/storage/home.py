@@ -18,6 +18,7 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 FROZEN_FILE_MODE = 0o440
 
+_MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK_FILE_SYSTEMS = frozenset(
     {
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ocfs2"),
@@ -213,12 +214,13 @@ def create_home(root: Path, *, file_ops: FileOps | None = None) -> Home:
     return home
 
 
-def check_home(home: Home, *, probe: bool = True) -> None:
+def check_home(home: Home, *, probe: bool = True, mounts: Path = _MOUNTS) -> None:
     """Say by an error why state could not be kept safely in this home.
 
     Args:
         home: The home.
         probe: Try a hard link too, which writes; without it, looking on works on a read-only disk.
+        mounts: The kernel's table of mounts.
 
     Raises:
         BotError: `home_missing`, or `folder_unsafe` (world-writable or sticky folder, network file
@@ -230,7 +232,7 @@ def check_home(home: Home, *, probe: bool = True) -> None:
             f"{home.root} is not a home.", code="home_missing", why=f"The folder {missing[0]} is not there."
         )
     for folder in (home.root, home.state, home.locks, home.backups):
-        _check_place(folder)
+        _check_place(folder, mounts)
     if home.state.stat().st_dev != home.backups.stat().st_dev:
         raise _unsafe(
             home.backups, "state/ and backups/ lie on two file systems; a commit is a link between."
@@ -239,10 +241,10 @@ def check_home(home: Home, *, probe: bool = True) -> None:
         _check_hard_links(home)
 
 
-def file_system_of(folder: Path) -> str:
+def file_system_of(folder: Path, mounts: Path = _MOUNTS) -> str:
     """Return the type of the file system that holds the folder, empty where the kernel does not tell."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+        lines = mounts.read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
     best, kind = -1, ""
@@ -256,13 +258,13 @@ def file_system_of(folder: Path) -> str:
     return kind
 
 
-def _check_place(folder: Path) -> None:
+def _check_place(folder: Path, mounts: Path = _MOUNTS) -> None:
     mode = folder.stat().st_mode
     if mode & stat.S_IWOTH:
         raise _unsafe(folder, f"Everyone may write there (mode {stat.S_IMODE(mode):04o}); expected 0700.")
     if mode & stat.S_ISVTX:
         raise _unsafe(folder, f"The folder is sticky (mode {stat.S_IMODE(mode):04o}); expected 0700.")
-    kind = file_system_of(folder)
+    kind = file_system_of(folder, mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise _unsafe(folder, f"It lies on a network file system ({kind}), where locks do not hold.")
 

@@ -82,6 +82,7 @@ class TradingLoop:
         self._ids = ids
         self._sender = sender
         self._settings = settings
+        self._on_progress: Callable[[], None] = lambda: None
         self._drift = DriftWatch(
             store,
             gateway,
@@ -95,7 +96,7 @@ class TradingLoop:
         self._journal = OrderJournal(store.home.orders_log)
         pen = JournalDesk(self._journal, clock)
         quote = settings.quote
-        self._start = StartCheck(store.home, gateway, self._journal, pen, clock=clock, quote=quote)
+        self._start = StartCheck(store, gateway, self._journal, pen, clock=clock, quote=quote)
         self._trades = TradesCheck(gateway, self._journal, pen, clock=clock, quote=quote)
         self._desk = ExitDesk(
             gateway,
@@ -112,15 +113,22 @@ class TradingLoop:
         self._journal.refresh()
         check_baseline(self._store.read(BASELINE_HOLDINGS).content, self._store.read(MANAGED_STATE).content)
 
-    def run_once(self, now: dt.datetime) -> CycleReport:
+    def run_once(self, now: dt.datetime, *, on_progress: Callable[[], None] = lambda: None) -> CycleReport:
         """Run one cycle.
+
+        Args:
+            now: The time that its report and its positions carry.
+            on_progress: Called before each coin that the exchange is asked about by itself: with many coins
+                and a slow exchange a cycle is long, and works all the same.
 
         An exchange that does not answer ends the cycle's exchange part with an alarm in the report;
         storage trouble raises `StorageError`, because nothing may be decided without the state.
         """
+        self._on_progress = on_progress
         self._journal.refresh()
         serial, managed = self._state()
         steps = self._follow_open_orders(managed)
+        steps += self._guarded(lambda: self._start.settle(managed), what="start_check_failed")
         if steps:  # booked answers changed the state: the exits below look at what is true now
             serial, managed = self._state()
         contradictions = self._guarded(lambda: self._drift.check_positions(managed))
@@ -138,7 +146,9 @@ class TradingLoop:
             steps += self._guarded(lambda: self._drift.check(look))
         lost = {step.asset for step in steps if step.what in _LOST}
         self._trades.ask_for(*lost)
-        steps += self._guarded(lambda: self._trades.look(self._state()[1]), what="trades_check_failed")
+        steps += self._guarded(
+            lambda: self._trades.look(self._state()[1], on_progress), what="trades_check_failed"
+        )
         return CycleReport(at=now, serial=serial, watched=tuple(sorted(watched)), steps=tuple(steps))
 
     def _state(self) -> tuple[int, ManagedStateContent]:
@@ -277,6 +287,7 @@ class TradingLoop:
 
         Storage trouble is everybody's and goes on.
         """
+        self._on_progress()
         try:
             return work()
         except StorageError:

@@ -49,6 +49,21 @@ def test_the_last_refusal_of_a_coin_is_told_with_rule_and_numbers(home: Path) ->
     assert "to do: bot pause ETH, then bot release ETH" in said.out
 
 
+def test_a_command_that_the_database_never_took_is_explained_from_the_audit(home: Path) -> None:
+    place = Home(home).sql
+    for path in place.parent.glob(f"{place.name}*"):
+        path.unlink()
+    place.mkdir()
+    uid = call(home, "pause", "ETH", "--json").document()["data"]["uid"]
+    place.rmdir()
+    shown = call(home, "commands", "show", uid)
+    assert (shown.code, f"bot explain {uid}" in shown.err) == (2, True), shown
+    told = call(home, "explain", uid)
+    assert told.code == 0, told
+    assert "the audit does" in told.out
+    assert "managed.asset_paused" in told.out
+
+
 def test_a_command_is_explained_by_the_beginning_of_its_id(home: Path) -> None:
     refused = call(home, "pause", "SOL", "--json").document()["data"]["uid"]
     said = call(home, "explain", refused[:8])

@@ -95,6 +95,15 @@ def test_d1_a_position_off_its_agreement_stops_the_bot_before_any_order(world: B
     assert 0 <= left < D("0.001"), "less than the exchange's step"
 
 
+def test_d1_explain_tells_both_numbers_in_words_and_no_inner_form(world: BotWorld) -> None:
+    lose(world, (world.entry("SOL").approved_quantity or D(0)) / 2)
+    world.cycle()
+    told = call(world.root, "explain", "SOL", "--offline").out
+    assert "drift of kind qty" in told
+    assert f"record quantity: {world.entry('SOL').approved_quantity}" in told
+    assert "Decimal(" not in told
+
+
 def test_d2_coins_that_left_the_wallet_stop_every_order(world: BotWorld) -> None:
     approved = world.entry("SOL").approved_quantity or D(0)
     take_away(world, WALLET["SOL"] - approved + 2)

@@ -1,17 +1,22 @@
 """Cards: the races R1 to R6, the conflicts C1 to C3 and the dangers M1 to M5, on a whole home."""
 
 import datetime as dt
+import json
 import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.app.clock import SystemClock
-from bot.app.wiring import App
+from bot.app.operations import capture_baseline
+from bot.app.settings_table import SETTINGS
+from bot.app.wiring import App, fact_limits, proposal_policy
 from bot.commands.apply import CommandApplier
 from bot.commands.bus import CommandMaker
+from bot.commands.proposal_maker import ProposalMaker
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.command_payloads import ApproveManagedProposal
 from bot.lifecycle.commands import CommandOutcome, CommandState, CommandType, NewCommand
@@ -19,6 +24,7 @@ from bot.lifecycle.states import AssetState
 from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE
 from bot.storage.rebuild import compare_with_live
 from bot.storage.schema_check import product_schemas
+from tests.fakes.bot_world import BotWorld
 from tests.fakes.cli_calls import call, call_process
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.sequential_ids import SequentialIds
@@ -183,6 +189,23 @@ def test_c1_an_override_leaves_what_was_promised_and_tells_the_difference(home: 
     assert told[0]["data"]["difference"]["stop_loss"] == {"from": before.stop_loss, "to": stop}
 
 
+def test_c2_once_paused_with_exits_off_nothing_is_sold_until_a_person_resumes(
+    home: Path, prepared: BotWorld
+) -> None:
+    entry = App(home).store.read(MANAGED_STATE).content.managed_assets["ETH"]
+    assert entry.stop_loss is not None
+    assert entry.take_profit is not None
+    before = prepared.orders_sent()
+    price = prepared.box.control.price("ETH/USDT")
+    assert call(home, "pause", "ETH", "--exits", "off").code == 0
+    for reached in (entry.stop_loss * Decimal("0.99"), entry.take_profit * Decimal("1.01")):
+        prepared.set_price("ETH", reached)
+        assert call(home, "run", "--once").code == 0
+        assert prepared.orders_sent() == before
+    prepared.set_price("ETH", price)
+    assert state_of(home, "ETH") is AssetState.MANAGED_PAUSED
+
+
 def test_c3_a_baseline_that_would_freeze_a_managed_coin_is_refused_and_the_audit_tells(home: Path) -> None:
     serial = App(home).store.read(BASELINE_HOLDINGS).meta.serial
     call(home, "baseline", "apply", "--no-wait")
@@ -202,6 +225,56 @@ def test_c3_after_a_release_the_coin_may_be_frozen(home: Path) -> None:
     call(home, "baseline", "apply", "--no-wait")
     assert "apply_baseline_holdings" in call(home, "worker", "--once").out
     assert state_of(home, "ETH") is AssetState.FROZEN
+
+
+def test_m1_what_mainnet_disables_cannot_be_approved(home: Path) -> None:
+    """With mainnet's own defaults; mainnet itself is closed (DR-3)."""
+    strict = {one.name: one.default_in("mainnet") for one in SETTINGS}
+    for name in ("lifecycle.variants", "lifecycle.disabled"):
+        call(home, "settings", "set", f"{name}={','.join(strict[name])}", "--no-wait")
+        call(home, "worker", "--once")
+    app = App(home)
+    for variant, code in (("aggressive", "variant_not_allowed"), ("recommended", "applied")):
+        words = approval_of(home, "SOL") | {"variant": variant, "confirm": f"SOL:{variant}"}
+        made = app.maker.make(CommandType.APPROVE_MANAGED_PROPOSAL, "SOL", words, actor=app.actor)
+        assert app.applier.apply(made).code == code
+
+
+def test_m2_a_promotion_leaves_the_wallets_signature_as_it_was(home: Path) -> None:
+    app = App(home)
+    before = capture_baseline(app)
+    made = app.maker.make(
+        CommandType.APPROVE_MANAGED_PROPOSAL, "SOL", approval_of(home, "SOL"), actor=app.actor
+    )
+    assert app.applier.apply(made).code == "applied"
+    after = capture_baseline(app)
+    assert after.assets["SOL"].policy_lifecycle_managed
+    assert not before.assets["SOL"].policy_lifecycle_managed
+    assert after.wallet_signature == before.wallet_signature
+
+
+def test_m5_a_wish_for_copy_trading_ends_as_the_core_group_with_a_warning(home: Path) -> None:
+    call(home, "propose", "DOGE", "--no-wait")
+    app = App(home)
+    app.worker.drain()
+    wish = msgspec.structs.replace(proposal_policy(app), preferred_strategy_group="t3_copy_trading")
+    maker = ProposalMaker(
+        app.store,
+        app.gateway,
+        sender=app.sender,
+        clock=app.clock,
+        ids=app.ids,
+        policy=app.settings.lifecycle_policy,
+        proposal_policy=lambda: wish,
+        limits=lambda: fact_limits(app),
+        language=lambda: "en",
+    )
+    (made,) = maker.make_waiting()
+    assert made.code == "applied"
+    files = (json.loads(path.read_bytes()) for path in app.home.proposals.glob("*.json"))
+    (told,) = (file for file in files if file["asset"] == "DOGE")
+    assert told["strategy_recommendation"]["strategy_group"] == "t1_core"
+    assert "strategy_fallback" in {warning["code"] for warning in told["context_warnings"]["notes"]}
 
 
 def test_m3_a_stop_too_close_to_the_entry_is_refused_also_by_an_override(home: Path) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.app.doctor import rights_check
+from bot.holdings.wallet import AccountRights
 from bot.lifecycle.commands import CommandType
 from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.private_files import digest_of
 from tests.fakes.bot_process import bot
-from tests.fakes.bot_world import BotWorld, bot_world
+from tests.fakes.bot_world import WALLET, BotWorld, bot_world
 from tests.fakes.home_checks import assert_home_is_whole
 
 
@@ -124,6 +126,29 @@ def test_doctor_passes_a_sound_home_and_fails_one_whose_file_was_edited(shared: 
     assert "FAIL  state/positions.json" in told
     assert "to do:" in told
     path.write_bytes(kept)
+
+
+def test_doctor_tells_the_keys_rights_and_whether_the_balances_match(shared: BotWorld) -> None:
+    checks = {check["name"]: check for check in data(shared, "doctor")}
+    assert checks["API key rights"]["found"] == "trading on, withdrawals off"
+    assert checks["balance match"]["verdict"] == "PASS"
+    shared.box.control.withdraw("SOL", WALLET["SOL"])
+    try:
+        off = {check["name"]: check for check in data(shared, "doctor")}["balance match"]
+    finally:
+        shared.box.control.deposit("SOL", WALLET["SOL"])
+    assert (off["verdict"], "SOL (wallet_external)" in off["found"]) == ("WARN", True), off
+
+
+@pytest.mark.parametrize(
+    ("can_trade", "can_withdraw", "verdict"),
+    [(True, False, "PASS"), (True, True, "WARN"), (True, None, "WARN"), (False, False, "FAIL")],
+)
+def test_doctor_wants_a_key_that_trades_and_cannot_withdraw(
+    *, can_trade: bool, can_withdraw: bool | None, verdict: str
+) -> None:
+    check = rights_check(AccountRights(can_trade=can_trade, can_withdraw=can_withdraw))
+    assert (check.verdict, bool(check.fix)) == (verdict, verdict != "PASS")
 
 
 def test_doctor_warns_when_the_exchange_does_not_answer(tmp_path: Path) -> None:

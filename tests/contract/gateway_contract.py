@@ -153,6 +153,10 @@ class AccountContract:
         assert wallet.total("NOPE") == 0
         assert all(balance.total == balance.free + balance.used for balance in wallet.balances.values())
 
+    def test_the_account_may_trade_and_never_withdraw(self, world: World) -> None:
+        rights = world.gateway.account_rights()
+        assert (rights.can_trade, rights.can_withdraw) == (True, False)
+
     def test_a_sale_moves_exactly_what_its_trades_say(self, world: World) -> None:
         report = accepted(world)
         trades = world.gateway.own_trades(SYMBOL)

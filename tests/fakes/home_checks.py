@@ -16,7 +16,7 @@ _DOCUMENTS = ("managed_state", "baseline_holdings", "runtime_config", "positions
 
 def assert_home_is_whole(app: App) -> None:
     """Fail with the first thing that is wrong with this home."""
-    for log in (app.store.audit, app.store.refusals):
+    for log in (app.store.audit, app.store.refusals, app.store.orders):
         result = log.verify()
         assert result.is_whole, result
     differences = compare_with_live(app.store)

@@ -35,6 +35,7 @@ _AUDIT = "bot/storage/audit_log.py"
 _STORE = "bot/storage/state_store.py"
 
 _GROUP = "bot/commands/group.py"
+_INDEX = "bot/storage/command_index.py"
 
 _CUT_GROUP = "test_kill_sweep.py::a_group_is_whole"
 _CUT = "test_power_cuts.py::anywhere_in_a_commit"
@@ -42,6 +43,7 @@ _CUT_AGAIN = "test_power_cuts.py::killed_then_recovered"
 _CUT_REFUSAL = "test_power_cuts.py::acknowledged_refusal"
 _TWO = "test_two_writers.py::without_the_lock"
 _ERRORS = "test_disk_errors.py::an_error_at_any_call"
+_PAUSES = "test_pause_interleavings.py::after_the_pause"
 
 MUTANTS = (
     Mutant("no fsync of temp files", _ATOMIC, "        flush(ops, descriptor, temp)\n", "", _CUT),
@@ -164,6 +166,27 @@ MUTANTS = (
         "test_duplicates.py::delivered_to_four",
     ),
     Mutant(
+        "the index does not read on in a log that others append to",
+        _INDEX,
+        "        self._read_forward(descriptor, status.st_size)\n",
+        "",
+        "test_beyond_the_ring.py::the_ring_forgot",
+    ),
+    Mutant(
+        "the index does not look at the log before it was opened",
+        _INDEX,
+        "            self._read_backward(descriptor)\n",
+        "            break\n",
+        "test_beyond_the_ring.py::steps_back",
+    ),
+    Mutant(
+        "what has left the ring is not looked up in the audit log",
+        "bot/commands/outcomes.py",
+        "    for uid, serial in transaction.applied_earlier(made_at).items():\n",
+        "    for uid, serial in dict[str, int]().items():\n",
+        "test_beyond_the_ring.py::at_once",
+    ),
+    Mutant(
         "no state lock",
         _STORE,
         "        with hold(self.home.state_lock, clock=self._clock, what=what, timeout_s=timeout_s):\n",
@@ -256,6 +279,42 @@ MUTANTS = (
         "        raise unsure(path, error) from error\n",
         "        ops.fsync(descriptor)\n    except OSError:\n        return\n",
         "test_disk_errors.py::failed_flush",
+    ),
+    Mutant(
+        "R4: a paused coin's intent is opened",
+        "bot/lifecycle/exit_rules.py",
+        '            return None if entry.exits is not Exits.OFF else "exits_are_off"\n',
+        "            return None\n",
+        _PAUSES,
+    ),
+    Mutant(
+        "R4: the order leaves although its intent was refused",
+        "bot/trading/exits.py",
+        "        if opened.state is not CommandState.APPLIED:\n            return [Step(",
+        "        if False:\n            return [Step(",
+        _PAUSES,
+    ),
+    Mutant(
+        "R4: the order leaves before its intent",
+        "bot/trading/exits.py",
+        "        opened = self._sender.send(\n",
+        "        self._orders.submit(verdict)\n        opened = self._sender.send(\n",
+        _PAUSES,
+    ),
+    Mutant(
+        "R4: the state is looked at before the lock is held",
+        "bot/commands/apply.py",
+        "                with self._store.transaction() as transaction:\n"
+        "                    return self._decide(transaction, prepared, dry_run=dry_run)\n",
+        "                from bot.storage.documents import MANAGED_STATE\n"
+        "                looked = self._store.read(MANAGED_STATE)\n"
+        "                with self._store.transaction() as transaction:\n"
+        "                    whole = transaction.current\n"
+        "                    transaction.current = (\n"
+        "                        lambda kind: looked if kind is MANAGED_STATE else whole(kind)\n"
+        "                    )\n"
+        "                    return self._decide(transaction, prepared, dry_run=dry_run)\n",
+        _PAUSES,
     ),
 )
 

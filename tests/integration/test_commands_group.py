@@ -1,5 +1,8 @@
 """Group commit on real files: one commit for what waits, and everybody's own answer."""
 
+import datetime as dt
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -12,10 +15,11 @@ from bot.app.wiring import App
 from bot.commands.bus import CommandQueue
 from bot.commands.command_worker import CommandWorker, WorkedCommand, command_of
 from bot.commands.group import DECIDE_AT_MOST_S, GROUP_MAX
-from bot.kernel.errors import LockHeldError
+from bot.kernel.errors import LockHeldError, StateWriteError
 from bot.lifecycle.commands import CommandRow, CommandState, CommandType, NewCommand
 from bot.storage.commit import UnreadableContentError
 from bot.storage.documents import MANAGED_STATE
+from bot.storage.files.file_ops import FileOps
 from bot.storage.sql.maintenance import upgrade_database
 from bot.storage.state_store import StateStore
 from tests.fakes.command_group import applier_on, apply_all, command, the_group
@@ -23,6 +27,7 @@ from tests.fakes.fake_clock import START, FakeClock
 from tests.fakes.home_checks import assert_home_is_whole, refusal_codes
 from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.sequential_ids import SequentialIds
+from tests.fakes.storage_faults import new_store, open_store
 
 REQUEST = CommandType.REQUEST_MANAGED_PROPOSAL
 PAUSE = CommandType.PAUSE_MANAGED_ASSET
@@ -261,6 +266,9 @@ def test_a_command_that_was_tried_before_is_tried_alone(app: App) -> None:
 class _Held:
     """A store whose lock somebody else holds."""
 
+    def read_up(self, since: dt.datetime) -> None:
+        pass
+
     def transaction(self) -> NoReturn:
         raise LockHeldError("the lock is held")
 
@@ -303,3 +311,31 @@ def test_a_group_has_its_greatest_size(app: App) -> None:
     )
     assert len(outcomes) == len(names)
     assert serial(app) == before + 2
+
+
+class _NoRoomForRefusals(FileOps):
+    """A disk that is just full enough for one more refusal not to fit."""
+
+    is_full = True
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        if self.is_full and "refusals" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(descriptor, data)
+
+
+def test_a_disk_that_takes_no_refusal_keeps_no_answer_from_those_before_it(tmp_path: Path) -> None:
+    new_store(tmp_path / "store")
+    disk = _NoRoomForRefusals()
+    applier = applier_on(open_store(tmp_path / "store", disk))
+    group = the_group()
+    first = applier.apply_group(group)
+    assert [outcome.code for outcome in first] == ["applied", "applied"]
+    with pytest.raises(StateWriteError):
+        applier.apply_group(group[2:])
+    disk.is_full = False
+    again = applier.apply_group(group[2:])
+    assert [(outcome.code, outcome.detail.get("repeated")) for outcome in again] == [
+        ("transition_not_allowed", None),
+        ("applied", True),
+    ]

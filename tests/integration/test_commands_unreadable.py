@@ -105,6 +105,17 @@ def test_bytes_that_are_no_text_spoil_their_own_row_only(tmp_path: Path) -> None
     app.close()
 
 
+def test_a_row_whose_name_is_no_text_is_told_once_and_holds_up_nobody(tmp_path: Path) -> None:
+    """It can never be finished, because its name finds it never again."""
+    initialise_home(tmp_path / "home", environment="sandbox")
+    app = App(tmp_path / "home", environ={}, clock=FakeClock(START), ids=SequentialIds())
+    rows = [send(app, asset) for asset in ("ADA", "SOL")]
+    spoil(app, rows[0], uid=b"\xff\xfe", payload="no JSON")
+    codes = [item.outcome.code for item in app.worker.drain()]
+    assert sorted(codes) == ["applied", "command_unreadable"]
+    app.close()
+
+
 def test_the_screens_show_it_and_the_worker_goes_on(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert bot(home, "init").returncode == 0

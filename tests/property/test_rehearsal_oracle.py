@@ -1,5 +1,6 @@
 """The fast rehearsal beside a plain loop over the bars, and its figures beside each other, on any market."""
 
+import math
 from itertools import pairwise
 
 import msgspec
@@ -13,7 +14,7 @@ from bot.proposals.policy import ProposalPolicy
 from bot.proposals.rehearsal_bars import Bars, bars_of, plan_columns, shape_of, starts_of
 from bot.proposals.rehearsal_document import RehearsalOfVariant
 from bot.proposals.rehearsal_replay import Costs, Outcomes, replay
-from tests.unit.proposals.plain_rehearsal import Bar, plain_rehearsal
+from tests.unit.proposals.plain_rehearsal import Bar, atr_by_bar, clusters, plain_rehearsal, swings_of
 from tests.unit.proposals.proposal_facts import D, facts, propose, walk
 
 POLICY = ProposalPolicy()
@@ -39,7 +40,7 @@ def replayed(bars: Bars, *, horizon: int = HORIZON, costs: Costs = COSTS) -> lis
     seed=st.integers(0, 100_000),
     bars=st.integers(60, 400),
     sigma=st.sampled_from([0.004, 0.03, 0.10, 0.25]),
-    horizon=st.sampled_from([1, 7, 30]),
+    horizon=st.sampled_from([1, 7, 8, 30]),
 )
 def test_the_fast_replay_is_the_plain_loop(seed: int, bars: int, sigma: float, horizon: int) -> None:
     columns = with_gaps(bars_of(walk(bars, seed=seed, sigma=sigma)), seed, sigma)
@@ -58,6 +59,27 @@ def with_gaps(bars: Bars, seed: int, sigma: float) -> Bars:
     """Return the bars opening away from the close before, as a halted market does."""
     opened = bars.open * np.exp(np.random.default_rng(seed).normal(0.0, sigma / 2, len(bars.open)))
     return Bars(opened, np.maximum(bars.high, opened), np.minimum(bars.low, opened), bars.close)
+
+
+@pytest.mark.parametrize(
+    ("bars", "wing", "window"),
+    [(400, 1, 250), (1_000, 1, 900), (200, 5, 30), (160, 20, 41), (1_700, 3, 120)],
+    ids=["100 swings", "more than a byte counts", "few swings", "hardly any", "more than one block"],
+)
+def test_the_levels_are_the_plain_loops_whatever_the_window(bars: int, wing: int, window: int) -> None:
+    policy = msgspec.structs.replace(POLICY, swing_wing_bars=wing, swing_window_bars=window)
+    columns = bars_of(walk(bars, seed=wing))
+    rows = [Bar(*map(float, row)) for row in zip(*columns, strict=True)]
+    starts = starts_of(columns, warm_up=WARM_UP, horizon=HORIZON, policy=policy)
+    averages = atr_by_bar(rows)
+    for row, reference, support, resistance in zip(
+        starts.rows.tolist(), starts.reference, starts.support, starts.resistance, strict=True
+    ):
+        points = sorted(swings_of(rows[max(0, row - window) : row], wing))
+        means = clusters(points, float(policy.cluster_width_atr) * averages[row - 1])
+        below = max((mean for mean in means if mean < reference), default=-math.inf)
+        above = min((mean for mean in means if mean > reference), default=math.inf)
+        assert (support, resistance) == pytest.approx((below, above), rel=1e-12, abs=0), row
 
 
 def test_the_oracle_sees_every_kind_of_end() -> None:

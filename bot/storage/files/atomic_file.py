@@ -208,9 +208,13 @@ def sweep_dead_temps(ops: FileOps, folder: Path) -> int:
 
 def temp_files(folder: Path) -> tuple[Path, ...]:
     """Return the temp files of a folder."""
-    if not folder.is_dir():
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a path for each of a thousand versions is slow
+    except (FileNotFoundError, NotADirectoryError):
         return ()
-    return tuple(sorted(path for path in folder.iterdir() if _TEMP_NAME.fullmatch(path.name)))
+    return tuple(
+        folder / name for name in sorted(names) if name.startswith(".") and _TEMP_NAME.fullmatch(name)
+    )
 
 
 def discard(ops: FileOps, path: Path) -> None:

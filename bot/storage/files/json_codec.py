@@ -96,8 +96,17 @@ def plain(value: object) -> Any:
     return _exact(_as_read, value)
 
 
+def builtins_of(value: object) -> Any:
+    """Return the value as plain data, its Decimals as they are; raises as `encode`."""
+    return _exact(_builtins, value)
+
+
+def _builtins(value: object) -> Any:
+    return msgspec.to_builtins(value, builtin_types=(Decimal,))
+
+
 def _as_read(value: object) -> Any:
-    return _QUICK.decode(ordered_bytes_of_plain(msgspec.to_builtins(value, builtin_types=(Decimal,))))
+    return _QUICK.decode(ordered_bytes_of_plain(_builtins(value)))
 
 
 def _exact(make: Callable[[object], R], value: object) -> R:

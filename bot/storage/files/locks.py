@@ -24,6 +24,8 @@ POLL_S = 0.005
 """Short, because waiting is fair only when the holder's pauses are longer than this."""
 
 _LOCK_MODE = 0o600
+_NOTE_BYTES = 512
+"""A note is filled up with spaces: cutting the file each time is what some disks take long for."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +51,10 @@ _about_to_hold = threading.local()
 def _write_holder(descriptor: int) -> None:
     """Note the holder in the lock file; a full disk must not keep anybody from pausing the bot."""
     with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, getattr(_about_to_hold, "note", b""), 0)
+        note = getattr(_about_to_hold, "note", b"").ljust(_NOTE_BYTES)
+        os.pwrite(descriptor, note, 0)
+        if os.fstat(descriptor).st_size != len(note):
+            os.ftruncate(descriptor, len(note))
 
 
 def file_lock(path: Path) -> filelock.BaseFileLock:

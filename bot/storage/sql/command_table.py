@@ -14,10 +14,13 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Engine,
+    Integer,
     RowMapping,
     Select,
+    Text,
     bindparam,
     cast,
     delete,
@@ -50,6 +53,46 @@ _OWN_TURN = cast(commands.c.priority, BigInteger) * literal_column(f"{1 << 40}")
 _TURN = func.max(_OWN_TURN).over(partition_by=commands.c.asset, order_by=commands.c.id).label("turn")
 """A command goes when its priority says so, and never before an older one of its asset."""
 
+
+def _in_turn(*conditions: ColumnElement[bool]) -> Select[Any]:
+    turns = select(commands.c.id, _TURN).where(IS_QUEUED, *conditions).subquery("turns")
+    return (
+        select(commands)
+        .join(turns, turns.c.id == commands.c.id)
+        .order_by(turns.c.turn, commands.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+# Built once: what they say never changes, only the words that go in.
+_WAITING = (  # in the order in which everybody locks them
+    select(commands.c.id)
+    .where(commands.c.id.in_(bindparam("rows", expanding=True)), IS_QUEUED)
+    .order_by(commands.c.id)
+)
+_COUNT = (
+    update(commands)
+    .where(commands.c.id.in_(_WAITING.with_for_update(skip_locked=True)), IS_QUEUED)
+    .values(
+        attempts=commands.c.attempts + 1,
+        claimed_by=bindparam("worker", type_=Text),
+        claimed_at=bindparam("now", type_=Text),
+    )
+    .returning(commands.c.id, commands.c.attempts)
+)
+_GIVE_BACK = (
+    update(commands)
+    .where(commands.c.id.in_(_WAITING.with_for_update()), IS_QUEUED, commands.c.attempts > 0)
+    .values(attempts=commands.c.attempts - 1)
+)
+_UNFINISHED = (
+    select(commands.c.id, commands.c.uid)
+    .where(commands.c.uid.in_(bindparam("uids", expanding=True)), IS_QUEUED)
+    .order_by(commands.c.id)
+    .with_for_update()
+)
+_QUEUED = _in_turn()
+_QUEUED_OF_ASSET = _in_turn(commands.c.asset == bindparam("asset"))
 _OUTCOME = ("state", "finished_at", "outcome_code", "outcome_reason", "outcome_detail", "applied_serial")
 _FINISH = (
     update(commands)
@@ -126,18 +169,10 @@ class CommandTable:
             limit: How many at most.
             asset: Only this asset's.
         """
-        waiting = select(commands.c.id, _TURN).where(IS_QUEUED)
-        if asset is not None:
-            waiting = waiting.where(commands.c.asset == asset)
-        turns = waiting.subquery("turns")
-        query = (
-            select(commands)
-            .join(turns, turns.c.id == commands.c.id)
-            .order_by(turns.c.turn, commands.c.id)
-            .limit(limit)
-        )
+        query, words = (_QUEUED, {}) if asset is None else (_QUEUED_OF_ASSET, {"asset": asset})
         with reading(self._engine) as connection:
-            return [row_of(row) for row in connection.execute(query).mappings().all()]
+            found = connection.execute(query, {"most": limit, **words}).mappings().all()
+            return [row_of(row) for row in found]
 
     def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
         """Count one more attempt on each waiting row, durably, and return how many there are now.
@@ -150,24 +185,13 @@ class CommandTable:
         with writing(self._engine) as connection:
             if self._owner is not None:
                 belongs_to(connection, self._owner)
-            free = _waiting_among(row_ids).with_for_update(skip_locked=True)
-            statement = (
-                update(commands)
-                .where(commands.c.id.in_(free), IS_QUEUED)
-                .values(attempts=commands.c.attempts + 1, claimed_by=worker, claimed_at=self._now(connection))
-                .returning(commands.c.id, commands.c.attempts)
-            )
-            return {row.id: row.attempts for row in connection.execute(statement).all()}
+            words = {"rows": list(row_ids), "worker": worker, "now": self._now(connection)}
+            return {row.id: row.attempts for row in connection.execute(_COUNT, words).all()}
 
     def give_attempts_back(self, row_ids: Sequence[int]) -> None:
         """Take one attempt off each waiting row again: the state could not be written, so it was none."""
-        mine = _waiting_among(row_ids).with_for_update()
         with writing(self._engine) as connection:
-            connection.execute(
-                update(commands)
-                .where(commands.c.id.in_(mine), IS_QUEUED, commands.c.attempts > 0)
-                .values(attempts=commands.c.attempts - 1)
-            )
+            connection.execute(_GIVE_BACK, {"rows": list(row_ids)})
 
     def finish(self, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
         """Store the outcomes by uid; returns those that were stored, without rows that were final."""
@@ -268,8 +292,7 @@ class CommandTable:
 
     def _finish(self, connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
         # Rows are locked in one order by everybody, so that two workers never wait for each other.
-        mine = select(commands.c.id, commands.c.uid).where(commands.c.uid.in_(list(outcomes)), IS_QUEUED)
-        waiting = connection.execute(mine.order_by(commands.c.id).with_for_update()).all()
+        waiting = connection.execute(_UNFINISHED, {"uids": list(outcomes)}).all()
         if waiting:
             now = self._now(connection)
             told = [{"row": row.id, **outcome_columns(outcomes[row.uid], now)} for row in waiting]
@@ -314,8 +337,3 @@ def _row_of_request(connection: Connection, new: NewCommand) -> RowMapping | Non
                 why=f"Command {row['uid']} ({row['type']} for {row['asset']}) was another request.",
             )
     return rows[0] if rows else None
-
-
-def _waiting_among(row_ids: Sequence[int]) -> Select[tuple[int]]:
-    """Select those of the rows that wait, in the order in which everybody locks them."""
-    return select(commands.c.id).where(commands.c.id.in_(row_ids), IS_QUEUED).order_by(commands.c.id)

@@ -30,6 +30,9 @@ RISKIER: dict[str, tuple[Any, Any]] = {
     "lifecycle.quantity_drift_pct": (5, 10),
     "lifecycle.price_drift_atr": (2, 3),
     "lifecycle.regime_drift": ("opposite", "off"),
+    "lifecycle.drift_price_max_age_s": (60, 1),  # every price is too old then: no price drift, ever
+    "trading.regime_reads_per_cycle": (2, 0),
+    "trading.cycle_s": (5, 3600),
     "lifecycle.approval_facts_max_age_s": (60, 120),
     "risk.investable_capital_usdt": (0, 500),
     "risk.blacklist": (["SOL", "XRP"], ["XRP"]),

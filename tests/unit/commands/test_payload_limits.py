@@ -1,5 +1,6 @@
 """No payload, however large or deep, gets on the bus or brings anybody down."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.fakes.fake_clock import FakeClock
 from tests.fakes.sequential_ids import SequentialIds
 
 USERS = {"ann": User(role=Role.ADMIN, os_user="ann"), "vic": User(role=Role.VIEWER, os_user="vic")}
+
+D = Decimal
 
 
 def maker(denied: list[Event] | None = None) -> CommandMaker:
@@ -49,6 +52,25 @@ def test_a_payload_that_is_nested_too_deeply_is_refused(levels: int) -> None:
 def test_a_typed_payload_is_refused_alike() -> None:
     words = FlagManagedDrift(drift_kind="qty", fingerprint="f", evidence=nested(100_000))
     assert refused(words).code == "payload_too_large"
+
+
+@pytest.mark.parametrize(
+    "number", [D("1E+31"), D("1E+400"), D("1E+999999999"), D("1E-31"), 10**400, D("NaN"), D("-Infinity")]
+)
+@pytest.mark.parametrize("word", ["take_profit", "synthetic_entry_value", "max_allocation_usdt"])
+def test_a_number_beyond_sense_gets_nowhere(word: str, number: Decimal | int) -> None:
+    words = {word: number, "reason": "a slip of the finger"}
+    assert refused(words, C.OVERRIDE_MANAGED_LEVELS, "user_ann").code == "payload_invalid"
+    with pytest.raises(BotError) as caught:  # who went around the bus gets no further
+        parse_payload(C.OVERRIDE_MANAGED_LEVELS, words)
+    assert caught.value.code == "payload_invalid"
+
+
+@pytest.mark.parametrize("number", [D("1E-12"), D("1E+15"), D("0.000000000000000001"), 10**18])
+def test_the_smallest_price_and_the_largest_quantity_of_a_market_get_through(number: Decimal | int) -> None:
+    words = {"take_profit": number, "reason": "a real one"}
+    maker().make(C.OVERRIDE_MANAGED_LEVELS, "SOL", words, actor="user_ann")
+    parse_payload(C.OVERRIDE_MANAGED_LEVELS, words)
 
 
 def test_a_payload_of_ten_megabytes_is_refused() -> None:

@@ -193,6 +193,12 @@ def test_candles_that_cannot_be_right_are_refused(answer: object) -> None:
         mapping.candles(answer, symbol="SOL/USDT")
 
 
+@pytest.mark.parametrize(("told", "read"), [(True, True), (False, False), ("true", None), (None, None)])
+def test_a_right_that_is_not_told_plainly_is_unknown(*, told: object, read: bool | None) -> None:
+    rights = account.rights({"canTrade": told, "canWithdraw": told})
+    assert (rights.can_trade, rights.can_withdraw) == (read, read)
+
+
 def test_a_complete_wallet_says_zero_for_what_it_does_not_list() -> None:
     rows = [{"asset": "SOL", "free": "1.5", "locked": "0.5"}, {"asset": "ETH", "free": "0", "locked": "0"}]
     wallet = account.wallet({"balances": rows}, observed_at=NOW)

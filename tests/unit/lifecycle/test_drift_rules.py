@@ -215,3 +215,17 @@ def test_a_pause_with_a_tolerated_drift_needs_no_second_acceptance(active: Lifec
     active.wait(seconds=1)
     active.say(p.ResumeManagedAsset(reason="x"))
     assert active.state() is AssetState.MANAGED_ACTIVE
+
+
+def test_an_ordered_sale_that_a_doubt_held_up_is_forgotten_at_the_resume(active: LifecycleWorld) -> None:
+    active.say(p.ForceManagedExit(confirm="SOL:exit", reason="out"))
+    active.drift("qty")
+    active.say(p.ResumeManagedAsset(reason="looked at it", override=True))
+    assert active.entry().force_exit is None
+
+
+def test_an_ordered_sale_that_could_leave_all_the_time_outlives_a_resume(active: LifecycleWorld) -> None:
+    active.say(p.ForceManagedExit(confirm="SOL:exit", reason="out"))
+    active.drift("price")
+    active.say(p.ResumeManagedAsset(reason="looked at it", override=True))
+    assert active.entry().force_exit is True

@@ -45,6 +45,22 @@ def test_after_the_warm_up_it_no_longer_matters_where_the_stream_began() -> None
     assert atr(daily[-20:]) != pytest.approx(atr(daily), rel=1e-4)
 
 
+@pytest.mark.parametrize(("warm_up", "precision"), [(ATR_WARM_UP_BARS, 1e-7), (2 * ATR_WARM_UP_BARS, 1e-12)])
+def test_a_stream_that_began_late_is_the_batch_over_all_after_its_warm_up(
+    warm_up: int, precision: float
+) -> None:
+    assert ATR_WARM_UP_BARS == 250
+    bars = bars_of(walk(1_500, seed=6))
+    batch = talib.ATR(bars.high, bars.low, bars.close, timeperiod=14)
+    for begin in (200, 700, 900):
+        stream = WilderAtr()
+        for row in range(begin, begin + warm_up):
+            stream = stream.after(
+                high=float(bars.high[row]), low=float(bars.low[row]), close=float(bars.close[row])
+            )
+        assert stream.value == pytest.approx(float(batch[begin + warm_up - 1]), rel=precision, abs=0)
+
+
 def test_a_proposal_fetches_more_bars_than_the_warm_up_needs() -> None:
     assert DAILY_BARS >= 4 * ATR_WARM_UP_BARS
 

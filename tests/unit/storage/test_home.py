@@ -67,6 +67,20 @@ def test_state_and_backups_on_two_file_systems_are_refused(tmp_path: Path) -> No
         other.rmdir()
 
 
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+def test_a_network_file_system_is_refused_by_its_name(tmp_path: Path, kind: str) -> None:
+    home = create_home(tmp_path / "my home")
+    mounts = tmp_path / "mountinfo"
+    place = str(home.root).replace(" ", "\\040")
+    local = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+    mounts.write_text(f"{local}22 21 0:40 / {place} rw - {kind} server:/share rw\n", encoding="utf-8")
+    with pytest.raises(BotError, match=rf"network file system \({kind}\)") as refused:
+        check_home(home, mounts=mounts)
+    assert refused.value.code == "folder_unsafe"
+    mounts.write_text(local, encoding="utf-8")
+    check_home(home, mounts=mounts)
+
+
 def test_the_kernel_names_the_file_system() -> None:
     assert file_system_of(Path("/proc")) == "proc"
 
