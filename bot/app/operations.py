@@ -79,8 +79,9 @@ def send(
     except DatabaseUnavailableError:
         if not may_apply_here:
             raise
-        outcome = app.applier.apply(command)  # safety does not wait for a database
+        outcome = app.sender.apply_past_database(command)  # safety does not wait for a database
         return _answer(app, command.uid, command_type, asset, outcome, here=True)
+    app.sender.book_waiting()  # the database is there: what was applied without it gets its row now
     if row.outcome is not None:
         return _answer(app, row.uid, command_type, asset, row.outcome)
     if on_wait is not None and wait_s > 0 and (may_apply_here or worker_is_alive(app)):

@@ -82,6 +82,7 @@ def worker_once(app: App) -> OnceReport:
     app.recover()
     scheduled = app.scheduler.run_due(app.clock.now())
     commands = app.worker.drain()
+    app.sender.book_waiting()  # after the first call that says so when the database is gone
     proposals: list[ProposalResult] = []
     unreached = None
     if _has_pending(app):
@@ -223,9 +224,10 @@ class Daemon:
         app = self._app
         while not self._stop.is_set():
             self._signs.back_within(COMMANDS, self._work_s)
+            worked = True  # a round that failed is looked into as well
             with self._told_and_tried_again("commands"):
-                app.sender.book_waiting()
                 done = app.worker.drain(on_progress=lambda: self._signs.back_within(COMMANDS, self._work_s))
+                app.sender.book_waiting()  # after the call that says so when the database is gone
                 for item in done:
                     self._tell("command", _told(item))
                     if item.contradicted is not None:
@@ -237,7 +239,9 @@ class Daemon:
                 for step in app.scheduler.run_due(app.clock.now()):
                     self._tell("scheduled", msgspec.structs.asdict(step))
                 self._housekeeping.run_due(app.clock.now())
-                self._signs.look_at_queue(worked=bool(done))
+                worked = bool(done)
+            with self._told_and_tried_again("commands"):
+                self._signs.look_at_queue(worked=worked)
             if self._wakeup is not None and not self._stop.is_set():
                 poll_s = app.settings.seconds("worker.safety_poll_s")
                 self._signs.back_within(COMMANDS, poll_s + self._work_s)

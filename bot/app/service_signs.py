@@ -8,7 +8,6 @@
 3. No sign of life ever stops or delays the work.
 """
 
-import contextlib
 import datetime as dt
 import os
 from collections.abc import Callable, Mapping
@@ -51,6 +50,7 @@ class ServiceSigns:
         self.progress = Progress(app.clock.monotonic)
         self._loop_at: dt.datetime | None = None
         self._figures: QueueFigures | None = None
+        self._database_gone = False
         self._looked_at_s: float | None = None
         self._worked_since = False
         self._pinged_at_s: float | None = None
@@ -95,11 +95,14 @@ class ServiceSigns:
         """Read the bus's figures if it is time; for the command thread, after its round."""
         self._worked_since = self._worked_since or worked
         now_s = self._app.clock.monotonic()
-        every_s = _LOOK_AFTER_WORK_S if self._worked_since else _LOOK_EVERY_S
+        every_s = _LOOK_AFTER_WORK_S if self._worked_since or self._database_gone else _LOOK_EVERY_S
         if self._looked_at_s is not None and now_s - self._looked_at_s < every_s:
             return
-        with contextlib.suppress(DatabaseUnavailableError):  # its absence is told where commands are drained
+        try:
             self._figures = self._app.queue.figures(window=_WINDOW, at_most=_ROWS_AT_MOST)
+            self._database_gone = False
+        except DatabaseUnavailableError:  # the alarm is where commands are drained; old figures tell nothing
+            self._figures, self._database_gone = None, True
         self._looked_at_s, self._worked_since = now_s, False
 
     def _ping(self) -> None:
@@ -154,6 +157,7 @@ class ServiceSigns:
             loop_at=self._loop_at,
             late=late,
             queue=self._figures,
+            database_gone=self._database_gone,
         )
         try:
             write_heartbeat(self._app.home, beat)

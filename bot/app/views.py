@@ -115,6 +115,7 @@ def worker_view(heartbeat: Heartbeat | None, now: dt.datetime) -> dict[str, Any]
         "loop_age_s": None if loop_age is None else round(max(0.0, loop_age), 1),
         "late": heartbeat.late,
         "queue": heartbeat.queue,
+        "database_gone": heartbeat.database_gone,
     }
 
 

@@ -25,6 +25,7 @@ from bot.storage.documents import MANAGED_STATE
 from bot.storage.schema_check import product_schemas
 from bot.storage.sql.home_queue import HomeQueue
 from bot.storage.sql.waking import Wakeup, open_wakeup
+from bot.storage.unbooked import UnbookedSpool
 from bot.trading.cycle import LoopSettings, TradingLoop
 from bot.trading.exits import SEND_WITHIN_S
 from bot.trading.scheduler import Scheduler
@@ -83,7 +84,8 @@ class App(HomeContext):
     @cached_property
     def sender(self) -> CommandSender:
         """Return how the bot and the system send their own commands."""
-        return CommandSender(self.maker, self.applier, self.queue)
+        spool = UnbookedSpool(self.home)
+        return CommandSender(self.maker, self.applier, self.queue, spool=spool, on_alarm=self._alarm)
 
     @cached_property
     def worker(self) -> CommandWorker:

@@ -105,6 +105,10 @@ def _warnings(view: StatusView) -> list[str]:
     warnings = []
     if not view.baseline_applied:
         warnings.append("no baseline is applied: bot baseline capture, then bot baseline apply")
+    if view.worker is not None and view.worker["database_gone"]:
+        warnings.append(
+            "the commands database does not answer: exits and pauses go on, all else waits (bot doctor)"
+        )
     late = view.worker["late"] if view.worker is not None else ()
     warnings += [f"the {name} thread of the bot hangs: look at its output, then restart it" for name in late]
     warnings += [

@@ -10,7 +10,12 @@ from bot.kernel.errors import StateFileError
 from bot.storage.documents import DocumentKind
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict
 
+PLACES_MAX = 20
+"""So many places of a hand edit are named; the file itself is kept."""
+
 _ENVELOPE = {"$schema", "_meta"}
+_PLACES_IN_WORDS = 3
+_PATH_CHARACTERS_MAX = 120
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +50,27 @@ def content_of_file(kind: DocumentKind[Any], path: Path) -> dict[str, Any]:
     if isinstance(meta, dict):
         fields |= {name: meta[name] for name in kind.meta_fields if name in meta}
     return fields
+
+
+def changed_places(kind: DocumentKind[Any], truth: Path, *, edited: Path) -> tuple[tuple[str, ...], str]:
+    """Return the first places at which an edited file says something else, and a sentence's end for people.
+
+    It never fails: a file that nobody can read differs everywhere, and the words say why.
+    """
+    try:
+        found = differences(content_of_file(kind, truth), content_of_file(kind, edited))
+    except StateFileError as error:
+        return (), error.why.removesuffix(".")
+    if not found:
+        return (), "only its form or its envelope was changed, nothing that it says"
+    places = tuple(_short(difference.path) for difference in found[:PLACES_MAX])
+    told = ", ".join(places[:_PLACES_IN_WORDS])
+    more = len(found) - _PLACES_IN_WORDS
+    return places, f"changed at {told}" + (f" and {more} more" if more > 0 else "")
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= _PATH_CHARACTERS_MAX else f"{path[:_PATH_CHARACTERS_MAX]}…"
 
 
 def _walk(path: str, before: Any, after: Any) -> Iterator[Difference]:

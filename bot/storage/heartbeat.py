@@ -31,6 +31,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Threads that have not come round when they should have."""
     queue: QueueFigures | None = None
     """The bus as the worker last looked at it."""
+    database_gone: bool = False
+    """The commands database did not answer when the worker last looked."""
 
     @property
     def is_alive(self) -> bool:

@@ -95,6 +95,11 @@ class Home:
         return self.state / "run"
 
     @property
+    def unbooked(self) -> Path:
+        """Return the folder of commands whose row the database has not taken yet; made when needed."""
+        return self.run / "unbooked"
+
+    @property
     def pid_file(self) -> Path:
         """Return the pid file of the one `run` or `worker` per home."""
         return self.run / "bot.pid"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.kernel.clock import to_utc
 from bot.storage.audit_log import Tail
+from bot.storage.difference import changed_places
 from bot.storage.documents import ALL_KINDS, Snapshot
 from bot.storage.examination import Examination, Examined, examine
 from bot.storage.files.atomic_file import (
@@ -136,13 +137,18 @@ def _set_public_aside(context: StoreContext, found: Examination, document: Exami
     if not told and before.exists() and before.read_bytes() == document.public:
         return []
     kept = _set_aside(context, path, path.name)
+    changed, where = changed_places(
+        document.kind, context.version_path(document.kind, document.serial), edited=kept
+    )
     return [
         Alarm(
             code=AlarmCode.PUBLIC_FILE_REPLACED,
             document=document.kind.name,
-            what="The public file differed from the newest version, was set aside and published again.",
+            what="The public file differed from the newest version, was set aside and published again:"
+            f" {where}.",
             path=path,
             kept_at=kept,
+            changed=changed,
         )
     ]
 

@@ -17,11 +17,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmCode(StrEnum):
-    """What a recovery had to mend that no crash explains."""
+    """What no crash explains: mended by a recovery, or found with the commands that have no row yet."""
 
     PUBLIC_FILE_REPLACED = "public_file_replaced"
     PUBLIC_FILE_MISSING = "public_file_missing"
     VERSION_RESTORED = "version_restored"
+    UNBOOKED_SET_ASIDE = "unbooked_set_aside"
+    UNBOOKED_NOT_KEPT = "unbooked_not_kept"
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     kept_at: Path | None = None
     """Where the odd file was set aside."""
+    changed: tuple[str, ...] | None = None
+    """At which places it differed in content, the first ones; None where that is not the question."""
 
 
 class RecoveryReport(msgspec.Struct, frozen=True, kw_only=True):

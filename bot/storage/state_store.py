@@ -316,6 +316,7 @@ class Transaction:
                     "what": alarm.what,
                     "path": str(alarm.path),
                     "kept_at": str(alarm.kept_at) if alarm.kept_at is not None else None,
+                    **({"changed": list(alarm.changed)} if alarm.changed is not None else {}),
                 },
             )
             for alarm in self._found.report.alarms
