@@ -144,6 +144,10 @@ def test_a_thread_that_hangs_is_told_by_status_and_doctor(world: BotWorld) -> No
     write_heartbeat(home, beat)
     assert f"commands: {queue_words(figures)}" in bot(world.root, "status").stdout
     assert "of the bot hangs" not in bot(world.root, "status").stdout
+    write_heartbeat(home, msgspec.structs.replace(beat, queue=None, database_gone=True))
+    assert "! the commands database does not answer" in bot(world.root, "status").stdout
+    told = json.loads(bot(world.root, "status", "--json").stdout)["warnings"]
+    assert any("commands database does not answer" in warning for warning in told)
     write_heartbeat(home, msgspec.structs.replace(beat, late=("commands",)))
     assert "! the commands thread of the bot hangs" in bot(world.root, "status").stdout
     found = {check.name: check for check in examine_home(world.app, exchange=False)}["heartbeat"]

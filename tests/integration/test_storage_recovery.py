@@ -144,6 +144,39 @@ def test_a_hand_edit_is_set_aside_and_told_to_the_audit(store: StateStore) -> No
     record = store.audit.tail(1)[0]
     assert record["type"] == "state.quarantined"
     assert record["data"]["kept_at"] == str(alarms[0].kept_at)
+    places = [f"managed_assets.{asset}.state" for asset in ("BTC", "ETH", "SOL")]
+    assert record["data"]["changed"] == list(alarms[0].changed or ()) == places
+    assert alarms[0].what.endswith(f"published again: changed at {', '.join(places)}.")
+
+
+def test_a_hand_edit_of_many_places_names_the_first_ones(store: StateStore) -> None:
+    path = store.home.managed_state
+    document = decode_strict(path.read_bytes())
+    document["managed_assets"] |= {f"X{number:03d}": {"state": "frozen"} for number in range(100)}
+    path.write_bytes(encode(document))
+    (alarm,) = _alarms(store)
+    record = store.audit.tail(1)[0]
+    assert record["data"]["changed"] == list(alarm.changed or ())
+    assert record["data"]["changed"][0] == "managed_assets.X000"
+    assert len(record["data"]["changed"]) == 20
+    assert "managed_assets.X002 and 97 more" in alarm.what
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ("truncated", "It is no strict JSON"),
+        ("emptied", "It is no strict JSON"),
+        ("white space", "only its form"),
+    ],
+)
+def test_a_hand_edit_that_cannot_be_compared_or_says_the_same_is_told_so(
+    store: StateStore, edit: str, words: str
+) -> None:
+    store.home.managed_state.write_bytes(EDITS[edit](store.home.managed_state.read_bytes()))
+    (alarm,) = _alarms(store)
+    assert words in alarm.what
+    assert store.audit.tail(1)[0]["data"]["changed"] == []
 
 
 def test_a_torn_audit_is_completed_from_the_outbox(store: StateStore) -> None:
