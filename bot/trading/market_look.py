@@ -60,7 +60,7 @@ class MarketLook:
             self.tickers = found
         self._present = max((ticker.observed_at for ticker in self.tickers.values()), default=None)
         if self._present is not None and self._market_time_is_ours:
-            self._present = max(self._present, self._clock.now())
+            self._present = self._clock.now()  # one price from the future makes no other one old
         return self.tickers
 
     def fetch_wallet(self) -> WalletSnapshot:
@@ -78,7 +78,10 @@ class MarketLook:
         self.wallet = None
 
     def price(self, symbol: str) -> PriceSeen | None:
-        """Return the price with its age: since it came, and how far it lies behind the newest of them."""
+        """Return the price with its age: since it came, and how far it lies behind the present.
+
+        The present is the clock's, or in a market with a time of its own that of the newest price.
+        """
         ticker = self.tickers.get(symbol)
         if ticker is None or self._present is None:
             return None

@@ -138,6 +138,21 @@ def test_a_price_from_long_ago_gives_no_verdict(world: BotWorld) -> None:
     assert words_of(loop_over(world, world.app.gateway).run_once(world.clock.now())) == ["drift"]
 
 
+def test_one_price_from_the_future_makes_no_other_one_old(world: BotWorld) -> None:
+    entry = world.entry("SOL")
+    world.set_price("SOL", (entry.reference_price or D(0)) + D("2.1") * (entry.atr or D(0)))
+
+    def tickers(symbols: Any) -> Any:
+        told = world.app.gateway.tickers(symbols)
+        ahead = msgspec.structs.replace(
+            told["SOL/USDT"], symbol="ETH/USDT", observed_at=world.clock.now() + dt.timedelta(days=1)
+        )
+        return {**told, "ETH/USDT": ahead}
+
+    loop = loop_over(world, Odd(world.app.gateway, tickers=tickers), market_time_is_ours=True)
+    assert words_of(loop.run_once(world.clock.now())) == ["drift"]
+
+
 def test_while_the_fate_of_an_order_is_unknown_its_wallet_says_nothing(world: BotWorld) -> None:
     world.fall_to_stop("SOL")
     world.box.control.add_fault("drop_after", path="order", method="POST")
