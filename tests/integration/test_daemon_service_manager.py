@@ -40,13 +40,13 @@ def test_the_daemon_tells_its_start_its_life_its_work_and_its_end(world: BotWorl
             "WATCHDOG_USEC": "2000000",
             "BOT_WORKER_SAFETY_POLL_S": "0.2",
         }
+        world.hand_over("SOL")
         with bot_process(world.root, what, **environ) as daemon:
             wait_for(manager, "READY=1")
             began = time.perf_counter()
             seen = manager.look().count("WATCHDOG=1")
             until(lambda: manager.look().count("WATCHDOG=1") >= seen + 3, "three pings")
             assert time.perf_counter() - began < 3 * 2, "each within the interval"
-            world.hand_over("SOL")
             world.ask(CommandType.PAUSE_MANAGED_ASSET, "SOL", exits="on")
             wait_for(manager, f"STATUS=bot {what}; nothing waits; ")
             beat = read_heartbeat(Home(world.root))
