@@ -15,6 +15,8 @@ _RACES = "tests/acceptance/test_rules_races.py::test_"
 _AT_ONCE = "tests/acceptance/test_races.py::test_"
 _SETTINGS = "tests/acceptance/test_rules_settings.py::test_q_mh_"
 _DRIFT = "tests/acceptance/test_drift.py::test_"
+_LIMITS = "tests/acceptance/test_drift_limits.py::test_"
+_EDGES = "tests/acceptance/test_rules_edges.py::test_"
 _EDGE_TEST = f"{_UNIT}/test_transitions.py::test_an_edge_leads_where_it_says_and_tells_of_it"
 _TABLE = f"{_LIFECYCLE}/transitions.py:TRANSITIONS"
 _RULE_OF_EDGE = {
@@ -43,7 +45,19 @@ _MORE_EDGE_TESTS = {
     "T10": (f"{_DRIFT}t10_one_drift_is_one_alarm_over_many_cycles_and_restarts",),
     "T11": (f"{_DRIFT}t11_accepting_never_raises_the_quantity",),
     "T12": (f"{_DRIFT}t12_out_of_an_alert_the_coin_may_be_released",),
+    "T13": (f"{_EDGES}t13_the_agreed_stop_sells_the_coin_and_the_bot_books_it",),
+    "T14": (
+        f"{_EDGES}t14_the_system_completes_a_release_that_a_person_asked_for",
+        f"{_EDGES}t14_an_immediate_release_is_completed_without_a_sale",
+    ),
+    "T15": (f"{_EDGES}t15_after_an_exit_the_coin_is_frozen_by_a_person_alone",),
     "T16": (f"{_SETTINGS}9_after_an_exit_the_way_back_leads_via_frozen_unless_it_is_direct",),
+    "T17": (f"{_EDGES}t17_an_aborted_request_is_frozen_by_the_systems_next_pass",),
+    "T18": (f"{_EDGES}t18_a_rejected_coin_is_frozen_by_the_system_when_its_rest_is_over",),
+    "T19": (
+        f"{_EDGES}t19_in_a_pause_with_exits_on_the_agreed_stop_still_sells",
+        f"{_EDGES}t19_an_order_in_flight_is_booked_although_the_exits_were_turned_off",
+    ),
     "T20": (f"{_DRIFT}t20_a_price_drift_keeps_the_agreed_stop_and_target_armed",),
 }
 
@@ -149,7 +163,11 @@ DRIFTS = (
         "D5",
         "A coin that is listed nowhere is frozen.",
         ("bot/holdings/baseline.py:BaselineContent", f"{_LIFECYCLE}/documents.py:ManagedStateContent"),
-        (f"{_DRIFT}d5_a_coin_that_is_listed_nowhere_stays_frozen",),
+        (
+            f"{_DRIFT}d5_a_coin_that_is_listed_nowhere_stays_frozen",
+            f"{_LIMITS}d5_an_unlisted_wallet_asset_gets_the_default_that_was_set",
+            f"{_LIMITS}d5_no_other_default_than_frozen_is_taken",
+        ),
     ),
 )
 CONFLICTS = (
@@ -249,7 +267,13 @@ QUESTIONS = (
     _question(6, "The bot's own ideas are a message: proposals.suggestions.", "bot/app/suggestions.py:suggest",
               f"{_SETTINGS}6_the_bots_own_ideas_change_no_state"),
     _question(7, "From where on a difference is drift.", "bot/holdings/drift.py:DriftLimits",
-              f"{_DRIFT}q_mh_7_the_price_limit_is_the_setting"),
+              f"{_DRIFT}q_mh_7_the_price_limit_is_the_setting",
+              f"{_LIMITS}q_mh_7_a_quantity_within_five_percent_is_no_drift",
+              f"{_LIMITS}q_mh_7_a_quantity_just_beyond_five_percent_is_drift",
+              f"{_LIMITS}q_mh_7_the_quantity_limit_is_the_setting",
+              f"{_LIMITS}q_mh_7_a_turn_of_the_regime_is_drift",
+              f"{_LIMITS}q_mh_7_with_the_setting_off_a_turn_of_the_regime_is_no_drift",
+              f"{_LIMITS}q_mh_7_a_regime_that_goes_on_is_no_drift"),
     _question(8, "A pause keeps the exits on, or turns them off by choice.", f"{_LIFECYCLE}/holding_rules.py:pause",
               f"{_SETTINGS}8_a_pause_says_whether_the_exits_stay_on"),
     _question(9, "After an exit via frozen, or directly: lifecycle.reengage.",
@@ -265,7 +289,8 @@ QUESTIONS = (
               f"{_LIFECYCLE}/level_rules.py:check_features",
               f"{_SETTINGS}13_what_is_disabled_is_refused"),
     _question(14, "A daemon is recommended; a single pass does the same work.", "bot/app/runtime.py:worker_once",
-              f"{_SETTINGS}14_a_single_pass_without_a_daemon_does_the_same_work"),
+              f"{_SETTINGS}14_a_single_pass_without_a_daemon_does_the_same_work",
+              "tests/acceptance/test_rules_worker.py::test_q_mh_14_a_single_pass_and_a_daemon_come_to_the_same_end"),
     _question(15, "Files are the truth, the database is a cache.", "bot/storage/sql/read_cache.py:ReadCache",
               f"{_SETTINGS}15_the_files_are_the_truth_and_the_database_can_be_lost"),
 )  # fmt: skip
