@@ -48,7 +48,7 @@ lint: $(STAMP) ## ruff, formatting, mypy --strict and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(PEERS) ## measure side by side; prints a table, renews docs/performance.md (about eight minutes)
+bench: $(PEERS) ## measure side by side; prints a table, renews docs/performance.md (about seven minutes)
 	$(BIN)/python -m benchmarks.run
 
 docs: $(STAMP) ## generate the reference pages and build the site into site/
