@@ -4,7 +4,6 @@ To renew them after a change, and then to look at each of them:
     BOT_TEST_RENEW=1 python -m pytest tests/golden/test_golden_screens.py
 """
 
-import os
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,10 +15,9 @@ from bot.app.environment import account
 from bot.lifecycle.commands import CommandType
 from tests.fakes.bot_world import BotWorld, bot_world
 from tests.fakes.cli_screens import screen_at
+from tests.fakes.kept_screens import WIDTHS, KeptScreens, width_name
 
-FOLDER = Path(__file__).parent / "screens"
-RENEWS = bool(os.environ.get("BOT_TEST_RENEW"))
-WIDTHS = (60, 100, 160, None)
+KEPT = KeptScreens(Path(__file__).parent / "screens")
 SCREENS = {
     "status": ("status",),
     "holdings_ls": ("holdings", "ls"),
@@ -36,7 +34,6 @@ SCREENS = {
     "drift": ("drift", "--offline"),
 }
 WALLET = {"SOL": "25", "ETH": "2", "DOGE": "12000", "USDT": "10000"}
-NUMBERS = re.compile(r"\d[\d,]*\.?\d*")
 
 
 @pytest.fixture(scope="module")
@@ -61,29 +58,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotWorld]:
         yield made
 
 
-@pytest.mark.parametrize("columns", WIDTHS, ids=lambda width: str(width or "plain"))
+@pytest.mark.parametrize("columns", WIDTHS, ids=width_name)
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_screen_looks_as_it_was_looked_at(world: BotWorld, name: str, columns: int | None) -> None:
     shown = screen_at(world.root, *SCREENS[name], columns=columns, clock=world.clock)
-    file = FOLDER / f"{name}.{columns or 'plain'}.txt"
-    if RENEWS:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(shown, encoding="utf-8")
-    assert shown == file.read_text(encoding="utf-8")
+    KEPT.assert_as_kept(name, columns, shown)
 
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_kept_screen_fits_its_width_and_cuts_no_number(name: str) -> None:
-    plain = (FOLDER / f"{name}.plain.txt").read_text(encoding="utf-8")
-    for columns in (60, 100, 160):
-        shown = (FOLDER / f"{name}.{columns}.txt").read_text(encoding="utf-8")
-        assert max(len(line) for line in shown.splitlines()) <= columns
-        assert set(NUMBERS.findall(plain)) - set(NUMBERS.findall(shown)) == set()
-        assert [line for line in shown.splitlines() if line != line.rstrip()] == []
-        assert "\x1b" not in shown
-        assert "…" not in shown
+    KEPT.assert_fits_and_cuts_no_number(name)
 
 
 def test_no_kept_screen_is_left_over() -> None:
-    wanted = {f"{name}.{columns or 'plain'}.txt" for name in SCREENS for columns in WIDTHS}
-    assert {path.name for path in FOLDER.iterdir()} == wanted
+    KEPT.assert_none_left_over(SCREENS)

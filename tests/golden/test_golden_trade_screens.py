@@ -4,7 +4,6 @@ To renew them after a change, and then to look at each of them:
     BOT_TEST_RENEW=1 python -m pytest tests/golden/test_golden_trade_screens.py
 """
 
-import os
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,10 +13,9 @@ import pytest
 
 from tests.fakes.bot_world import BotWorld, bot_world
 from tests.fakes.cli_screens import screen_at
+from tests.fakes.kept_screens import WIDTHS, KeptScreens, width_name
 
-FOLDER = Path(__file__).parent / "trade_screens"
-RENEWS = bool(os.environ.get("BOT_TEST_RENEW"))
-WIDTHS = (60, 100, 160, None)
+KEPT = KeptScreens(Path(__file__).parent / "trade_screens")
 SCREENS = {
     "baseline_show": ("baseline", "show"),
     "settings_show": ("settings", "show"),
@@ -25,7 +23,6 @@ SCREENS = {
     "positions_ls": ("positions", "ls"),
 }
 WALLET = {"SOL": "25", "ETH": "2", "DOGE": "12000", "USDT": "10000"}
-NUMBERS = re.compile(r"\d[\d,]*\.?\d*")
 ORDER_ID = re.compile(r"\b(mh-SOL-)[0-9a-f]{24}\b")
 """It follows from the proposal's own id, which is random; a kept one is as long."""
 
@@ -47,30 +44,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotWorld]:
         yield made
 
 
-@pytest.mark.parametrize("columns", WIDTHS, ids=lambda width: str(width or "plain"))
+@pytest.mark.parametrize("columns", WIDTHS, ids=width_name)
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_screen_looks_as_it_was_looked_at(world: BotWorld, name: str, columns: int | None) -> None:
     shown = screen_at(world.root, *SCREENS[name], columns=columns, clock=world.clock)
-    shown = ORDER_ID.sub(rf"\g<1>{'0' * 24}", shown)
-    file = FOLDER / f"{name}.{columns or 'plain'}.txt"
-    if RENEWS:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(shown, encoding="utf-8")
-    assert shown == file.read_text(encoding="utf-8")
+    KEPT.assert_as_kept(name, columns, ORDER_ID.sub(rf"\g<1>{'0' * 24}", shown))
 
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_kept_screen_fits_its_width_and_cuts_no_number(name: str) -> None:
-    plain = (FOLDER / f"{name}.plain.txt").read_text(encoding="utf-8")
-    for columns in (60, 100, 160):
-        shown = (FOLDER / f"{name}.{columns}.txt").read_text(encoding="utf-8")
-        assert max(len(line) for line in shown.splitlines()) <= columns
-        assert set(NUMBERS.findall(plain)) - set(NUMBERS.findall(shown)) == set()
-        assert [line for line in shown.splitlines() if line != line.rstrip()] == []
-        assert "\x1b" not in shown
-        assert "…" not in shown
+    KEPT.assert_fits_and_cuts_no_number(name)
 
 
 def test_no_kept_screen_is_left_over() -> None:
-    wanted = {f"{name}.{columns or 'plain'}.txt" for name in SCREENS for columns in WIDTHS}
-    assert {path.name for path in FOLDER.iterdir()} == wanted
+    KEPT.assert_none_left_over(SCREENS)
