@@ -91,13 +91,25 @@ def send(
             row = wait_for(app, row, min(wait_s, _WORKER_GRACE_S))
         here = row.outcome is None  # nobody works, or whoever does hangs at something else
         if here:
-            # Commands of one asset keep their order: what was asked before is applied before.
-            app.worker.drain(asset=asset)
-            row = app.queue.get(row.uid) or row
+            row = _apply_here(app, row)
         return _answer(app, row.uid, command_type, asset, row.outcome, here=here)
     if wait_s > 0 and worker_is_alive(app):
         row = wait_for(app, row, wait_s)
     return _answer(app, row.uid, command_type, asset, row.outcome)
+
+
+def _apply_here(app: "App", row: CommandRow) -> CommandRow:
+    """Apply a command in this process, and all that was asked of its asset before: their order is kept.
+
+    What another process has in hand at this moment is looked at again until it is told.
+    """
+    deadline = app.clock.monotonic() + _WORKER_GRACE_S
+    while True:
+        app.worker.drain(asset=row.asset)
+        row = app.queue.get(row.uid) or row
+        if row.outcome is not None or app.clock.monotonic() >= deadline:
+            return row
+        app.clock.sleep(_LOOK_EVERY_S)
 
 
 def _enqueue(app: "App", command: NewCommand, *, mends: bool) -> CommandRow:

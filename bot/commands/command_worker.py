@@ -79,11 +79,16 @@ class CommandWorker:
             return
         counted = self._queue.count_attempts([row.id for row in rows], self._name)
         mine: list[CommandRow] = []
+        behind: list[CommandRow] = []
         for row in rows:
             if row.id not in counted:
-                passed_over.add(row.asset)
-            elif row.asset not in passed_over:
+                if not self._is_finished(row):
+                    passed_over.add(row.asset)
+            elif row.asset in passed_over:
+                behind.append(row)
+            else:
                 mine.append(row)
+        self._give_back(behind)
         while mine:
             outcomes = self._outcomes(mine, counted)
             yield from self._finish(mine[: len(outcomes)], outcomes)
@@ -113,7 +118,14 @@ class CommandWorker:
         except Exception as error:  # noqa: BLE001 - a poison command must not hold up the others
             return [failed_outcome("command_failed", f"{type(error).__name__}: {error}")]
 
+    def _is_finished(self, row: CommandRow) -> bool:
+        """Say whether another worker has told its outcome since the row was read: nothing waits behind it."""
+        known = self._queue.get(row.uid)
+        return known is None or known.outcome is not None
+
     def _give_back(self, rows: Sequence[CommandRow]) -> None:
+        if not rows:
+            return
         with contextlib.suppress(StorageError):  # a database that is away keeps the count as it is
             self._queue.give_attempts_back([row.id for row in rows])
 

@@ -3,14 +3,13 @@
 import datetime as dt
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import msgspec
 import pytest
 
-from bot.app.new_home import initialise_home
 from bot.app.wiring import App
 from bot.commands.bus import CommandQueue
 from bot.commands.command_worker import CommandWorker, WorkedCommand, command_of
@@ -20,34 +19,15 @@ from bot.lifecycle.commands import CommandRow, CommandState, CommandType, NewCom
 from bot.storage.commit import UnreadableContentError
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.file_ops import FileOps
-from bot.storage.sql.maintenance import upgrade_database
 from bot.storage.state_store import StateStore
 from tests.fakes.command_group import applier_on, apply_all, command, the_group
 from tests.fakes.fake_clock import START, FakeClock
-from tests.fakes.home_checks import assert_home_is_whole, refusal_codes
-from tests.fakes.postgres_server import PostgresServer
-from tests.fakes.sequential_ids import SequentialIds
+from tests.fakes.home_checks import refusal_codes
 from tests.fakes.storage_faults import new_store, open_store
 
 REQUEST = CommandType.REQUEST_MANAGED_PROPOSAL
 PAUSE = CommandType.PAUSE_MANAGED_ASSET
 ASSETS = ("ADA", "BTC", "DOGE", "ETH", "SOL")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    """A new home on each engine."""
-    initialise_home(tmp_path / "home", environment="sandbox")
-    environ = {}
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        environ["BOT_DATABASE_URL"] = server.new_database()
-    app = App(tmp_path / "home", environ=environ, clock=FakeClock(START), ids=SequentialIds())
-    if environ:
-        upgrade_database(app.home, database_url=environ["BOT_DATABASE_URL"])
-    yield app
-    assert_home_is_whole(app)
-    app.close()
 
 
 def send(app: App, command_type: CommandType, asset: str, **payload: Any) -> CommandRow:
@@ -162,34 +142,6 @@ def test_another_command_under_an_applied_id_fails_alone(app: App) -> None:
     forged = command(first.uid, REQUEST, "DOGE")
     codes = [outcome.code for outcome in apply_all(app.applier, [first, forged, second])]
     assert codes == ["applied", "idempotency_conflict", "applied"]
-
-
-class _Counting:
-    """A queue whose first row of an asset is in another worker's hand, once."""
-
-    def __init__(self, queue: CommandQueue, taken: int) -> None:
-        self._queue = queue
-        self._taken: int | None = taken
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
-
-    def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
-        taken, self._taken = self._taken, None
-        return self._queue.count_attempts([row for row in row_ids if row != taken], worker)
-
-
-def test_behind_a_command_that_another_worker_has_in_hand_its_asset_waits(app: App) -> None:
-    first = send(app, REQUEST, "SOL")
-    send(app, PAUSE, "SOL", exits="on")
-    send(app, REQUEST, "ADA")
-    queue = cast("CommandQueue", _Counting(app.queue, first.id))
-    done = CommandWorker(queue, app.applier, name="late").drain()
-    assert told(done) == [
-        ("ADA", "applied"),
-        ("SOL", "applied"),
-        ("SOL", "transition_not_allowed"),
-    ], "the pause was decided on what the request had made"
 
 
 # ---- poison -------------------------------------------------------------------------------------------

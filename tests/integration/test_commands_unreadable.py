@@ -1,6 +1,5 @@
 """A row that somebody wrote around the bus: it fails alone, with its evidence, on both engines."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,32 +9,13 @@ from bot.app.new_home import initialise_home
 from bot.app.wiring import App
 from bot.lifecycle.commands import CommandRow, CommandState, CommandType
 from bot.storage.sql.engine import open_engine, writing
-from bot.storage.sql.maintenance import upgrade_database
 from bot.storage.sql.tables import commands
 from tests.fakes.bot_process import bot
 from tests.fakes.fake_clock import START, FakeClock
-from tests.fakes.home_checks import assert_home_is_whole
-from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.sequential_ids import SequentialIds
 
 REQUEST = CommandType.REQUEST_MANAGED_PROPOSAL
 DEEP = "[" * 50_000
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    """A new home on each engine."""
-    initialise_home(tmp_path / "home", environment="sandbox")
-    environ = {}
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        environ["BOT_DATABASE_URL"] = server.new_database()
-    app = App(tmp_path / "home", environ=environ, clock=FakeClock(START), ids=SequentialIds())
-    if environ:
-        upgrade_database(app.home, database_url=environ["BOT_DATABASE_URL"])
-    yield app
-    assert_home_is_whole(app)
-    app.close()
 
 
 def send(app: App, asset: str) -> CommandRow:
