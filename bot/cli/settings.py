@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHANGES = (Column("setting"), Column("now"), Column("then"), Column("note"))
 _ALL = "*"
+_EMPTY = "(empty)"
 
 
 def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -70,7 +71,10 @@ def show_settings(screen: Screen, origin: bool) -> None:  # noqa: FBT001 - click
     columns = [Column("setting"), Column("value"), *([Column("origin")] if origin else []), Column("meaning")]
     screen.table(
         columns,
-        [[v.setting.name, v.shown, *([v.origin] if origin else []), v.setting.meaning] for v in values],
+        [
+            [v.setting.name, v.shown or _EMPTY, *([v.origin] if origin else []), v.setting.meaning]
+            for v in values
+        ],
     )
     for warning in warnings:
         screen.line(f"! {warning}", style="bold")
@@ -133,7 +137,7 @@ def _change(
 
     def words(typed: str | None) -> ApplyRuntimeConfig | ClearRuntimeConfig:
         if not wanted:
-            return ClearRuntimeConfig(confirm=typed)
+            return ClearRuntimeConfig(based_on_serial=serial, confirm=typed)
         return ApplyRuntimeConfig(settings=reviewed.settings, based_on_serial=serial, confirm=typed)
 
     payload = words(reviewed.confirmation or None)

@@ -225,8 +225,9 @@ class ApplyRuntimeConfig(Payload, frozen=True, kw_only=True):
 
 
 class ClearRuntimeConfig(Payload, frozen=True, kw_only=True):
-    """Forget all applied settings; `confirm` as in `ApplyRuntimeConfig`, where that raises risk."""
+    """Forget all applied settings; `based_on_serial` and `confirm` as in `ApplyRuntimeConfig`."""
 
+    based_on_serial: int | None = None
     confirm: str | None = None
 
 

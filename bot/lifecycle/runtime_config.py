@@ -101,7 +101,7 @@ def change_settings(
     """
     is_apply = isinstance(payload, ApplyRuntimeConfig)
     wanted = payload.settings if isinstance(payload, ApplyRuntimeConfig) else {}
-    if isinstance(payload, ApplyRuntimeConfig) and payload.based_on_serial not in {None, serial}:
+    if payload.based_on_serial not in {None, serial}:
         raise RefusedError(
             "The settings changed since they were looked at",
             code="state_changed",

@@ -98,7 +98,8 @@ def _document(context: StoreContext, kind: DocumentKind[Any]) -> list[Finding]:
         findings.append(Finding(severity="error", what=what, path=str(public_path), fix=_RECOVER))
     findings += _mode(public_path, FILE_MODE)
     if not any(finding.severity == "error" for finding in findings):
-        what = f"{kind.name}: serial {serials[-1]}, {len(serials)} versions, all whole."
+        kept = f"{len(serials)} versions, all whole" if len(serials) > 1 else "1 version, whole"
+        what = f"{kind.name}: serial {serials[-1]}, {kept}."
         findings.append(Finding(severity="ok", what=what, path=str(public_path)))
     return findings
 

@@ -95,7 +95,7 @@ FULL: dict[C, p.Payload] = {
     C.APPLY_RUNTIME_CONFIG: p.ApplyRuntimeConfig(
         settings={"lifecycle.cooldown_hours": 48}, based_on_serial=3, confirm="lifecycle.cooldown_hours"
     ),
-    C.CLEAR_RUNTIME_CONFIG: p.ClearRuntimeConfig(confirm="lifecycle.cooldown_hours"),
+    C.CLEAR_RUNTIME_CONFIG: p.ClearRuntimeConfig(based_on_serial=3, confirm="lifecycle.cooldown_hours"),
     C.ADD_USER: p.AddUser(user="bob", role=Role.ADMIN, os_user="bob", confirm="bob:admin"),
     C.SET_USER_ROLE: p.SetUserRole(user="otto", role=Role.ADMIN, confirm="otto:admin"),
     C.REMOVE_USER: p.RemoveUser(user="otto"),

@@ -90,6 +90,8 @@ def test_two_admins_do_not_undo_each_other() -> None:
     wanted = {"quiet": 2, "risky": 1}
     refused(ApplyRuntimeConfig(settings=wanted, based_on_serial=SERIAL - 1), "state_changed")
     decided(ApplyRuntimeConfig(settings=wanted, based_on_serial=SERIAL))
+    refused(ClearRuntimeConfig(based_on_serial=SERIAL - 1), "state_changed")
+    decided(ClearRuntimeConfig(based_on_serial=SERIAL))
 
 
 @pytest.mark.parametrize("typed", [None, "", "Risky", "risky,risky2", "quiet"])
