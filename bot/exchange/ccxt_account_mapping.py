@@ -28,7 +28,7 @@ from bot.kernel.ids import is_asset
 from bot.kernel.market import OwnTrade
 from bot.kernel.money import ZERO, plain
 
-_STATUS = {
+ORDER_STATUS = {
     "NEW": OrderStatus.OPEN,
     "PENDING_NEW": OrderStatus.OPEN,
     "PENDING_CANCEL": OrderStatus.OPEN,
@@ -117,7 +117,7 @@ def order_report(answer: object, *, symbol: str, market_id: str) -> OrderReport:
     what = f"order in {symbol}"
     row = row_of(answer, what)
     same(row, "symbol", market_id, what)
-    status, side = _STATUS.get(text_of(row, "status")), _SIDE.get(text_of(row, "side"))
+    status, side = ORDER_STATUS.get(text_of(row, "status")), _SIDE.get(text_of(row, "side"))
     if status is None or side is None:
         raise bad_answer(what, f"status {row['status']!r}, side {row['side']!r}")
     quantity, filled = positive(row, "origQty"), at_least_zero(row, "executedQty")

@@ -13,7 +13,8 @@ from typing import Any
 
 from bot.exchange import ccxt_mapping as mapping
 from bot.exchange.ccxt_client import CheckedBinance
-from bot.exchange.ccxt_errors import CLOCK_SKEW, Failure, failure_of, read_error
+from bot.exchange.ccxt_errors import Failure, failure_of, read_error
+from bot.exchange.error_taxonomy import POLICIES, OnRead
 from bot.kernel.clock import to_millis
 from bot.kernel.errors import BotError
 
@@ -72,7 +73,7 @@ class CcxtCalls:
         try:
             return self.once(endpoint, request)
         except CallFailedError as error:
-            if error.failure.code != CLOCK_SKEW:
+            if POLICIES[error.failure.category].read is not OnRead.REMEASURE:
                 raise
         self.distrust_clock()
         self.measure_clock()
@@ -106,6 +107,12 @@ class CcxtCalls:
             ahead_ms = self._client.milliseconds() - to_millis(mapping.server_time(answer))
             self._client.options["timeDifference"] = ahead_ms
             self._clock_is_measured = True
+
+    def clock_ahead_ms(self) -> int:
+        """Measure anew how far this machine's clock is ahead."""
+        self.distrust_clock()
+        self.measure_clock()
+        return int(self._client.options["timeDifference"])
 
     def distrust_clock(self) -> None:
         """Have the clock measured again before the next signed call."""

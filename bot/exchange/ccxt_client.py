@@ -51,8 +51,8 @@ class AllowListAdapter(HTTPAdapter):
         return super().send(request, *args, **options)
 
 
-class CheckedBinance(ccxt.binance):  # type: ignore[misc]  # ccxt carries no types, so its class is Any
-    """`ccxt.binance` that can reach the allowed hosts only."""
+class CheckedClient(ccxt.Exchange):  # type: ignore[misc]  # ccxt carries no types, so its class is Any
+    """What every client here does: it reaches the allowed hosts only, and keeps the raw answer."""
 
     def __init__(self, config: Mapping[str, Any], policy: HostPolicy) -> None:
         self._policy = policy
@@ -99,6 +99,39 @@ class CheckedBinance(ccxt.binance):  # type: ignore[misc]  # ccxt carries no typ
         return super().on_rest_response(code, reason, url, method, headers, body, *rest)
 
 
+class CheckedBinance(CheckedClient, ccxt.binance):  # type: ignore[misc]  # as above
+    """`ccxt.binance` that can reach the allowed hosts only."""
+
+
+def client_config(
+    *, api_key: str, secret: str, rest_url: str | None, ws_url: str | None, timeout_s: float
+) -> dict[str, Any]:
+    """Return the client's configuration, the same for requests and for streams (see `build_client`).
+
+    Raises:
+        SettingsError: When only one of key and secret is given.
+    """
+    if bool(api_key) != bool(secret):
+        raise SettingsError("The exchange's key and secret belong together.", why="only one of them is set")
+    config: dict[str, Any] = {
+        "apiKey": api_key,
+        "secret": secret,
+        "timeout": max(1, round(timeout_s * 1_000)),
+        "enableRateLimit": rest_url is None or not is_loopback(rest_url),
+        "maxRetriesOnFailure": 0,
+        "options": {
+            "fetchMarkets": {"types": ["spot"]},
+            "adjustForTimeDifference": True,
+            "recvWindow": _RECV_WINDOW_MS,
+            "maxRetriesOnFailure": 0,
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+        },
+    }
+    if rest_url is not None:
+        config["urls"] = {"test": _box_addresses(rest_url, ws_url)}
+    return config
+
+
 def build_client(
     *,
     policy: HostPolicy,
@@ -122,27 +155,11 @@ def build_client(
         BotError: `host_not_allowed`, when an address lies outside of the policy.
         SettingsError: When only one of key and secret is given.
     """
-    if bool(api_key) != bool(secret):
-        raise SettingsError("The exchange's key and secret belong together.", why="only one of them is set")
-    config: dict[str, Any] = {
-        "apiKey": api_key,
-        "secret": secret,
-        "timeout": max(1, round(timeout_s * 1_000)),
-        "enableRateLimit": rest_url is None or not is_loopback(rest_url),
-        "maxRetriesOnFailure": 0,
-        "options": {
-            "fetchMarkets": {"types": ["spot"]},
-            "adjustForTimeDifference": True,
-            "recvWindow": _RECV_WINDOW_MS,
-            "maxRetriesOnFailure": 0,
-            "fetchOpenOrders": {"warnWithoutSymbol": False},
-        },
-    }
-    if rest_url is not None:
-        config["urls"] = {"test": _box_addresses(rest_url, ws_url)}
+    config = client_config(
+        api_key=api_key, secret=secret, rest_url=rest_url, ws_url=ws_url, timeout_s=timeout_s
+    )
     client = CheckedBinance(config, policy)
-    client.set_sandbox_mode(enable=True)
-    _keep_spot_only(client)
+    keep_testnet_only(client)
     # ccxt picks its spot error table by Binance's own hosts; on loopback it would miss some codes.
     client.exceptions["exact"].update(client.exceptions["spot"]["exact"])
     for name in ("public", "private", "v1"):
@@ -158,8 +175,12 @@ def _box_addresses(rest_url: str, ws_url: str | None) -> dict[str, Any]:
     return addresses
 
 
-def _keep_spot_only(client: CheckedBinance) -> None:
-    """Prune every table of addresses, so that no switch of ccxt's can bring another host back."""
+def keep_testnet_only(client: Any) -> None:
+    """Aim at the testnet, or the box in its place, and prune every table of addresses.
+
+    No switch of ccxt's can then bring another host back.
+    """
+    client.set_sandbox_mode(enable=True)
     spot = {name: value for name, value in client.urls["api"].items() if name in _SPOT_ADDRESSES}
     for table in ("api", "apiBackup", "test"):
         client.urls[table] = dict(spot)

@@ -1,8 +1,8 @@
-"""The one map from what went wrong at ccxt and Binance to our errors and outcomes.
+"""The one map from what went wrong at ccxt and Binance to a row of `error_taxonomy`, and by it to an ending.
 
 1. The HTTP status and Binance's own code decide; ccxt's exception class only where there was no
    answer: ccxt turns -2015 into a retryable class after the first success, and an answer of 5xx
-   with a familiar text into a plain refusal.
+   with a familiar text into a plain refusal. "Duplicate order sent." is to ccxt an invalid order.
 2. `Rejected` needs a proof that the order does not exist: a 4xx answer with a code of the table.
    Everything else, a timeout or 5xx above all, is `Unknown`. So is "duplicate order", which proves
    that an order with our id does exist, and a refusal that carries an order's fields.
@@ -18,6 +18,7 @@ import ccxt
 import msgspec
 
 from bot.exchange.ccxt_client import HttpAnswer
+from bot.exchange.error_taxonomy import POLICIES, Category, Ending, OnRead, OnSubmit
 from bot.exchange.rate_limit import RateLimitedError
 from bot.execution.orders import Rejected, Unknown
 from bot.kernel.errors import (
@@ -31,47 +32,56 @@ NO_SUCH_ORDER = -2013
 CANCEL_REJECTED = -2011
 CLOCK_SKEW = -1021
 
-_TRY_LATER = frozenset({-1000, -1001, -1004, -1006, -1007, -1008, -1016, -1034})
-"""Codes that say nothing about the request itself."""
-
 _CHECK_KEYS = "Check the API key, its secret and its permissions: bot doctor"
 _FIXES = {
-    -1002: _CHECK_KEYS,
-    -1022: _CHECK_KEYS,
-    -2014: _CHECK_KEYS,
-    -2015: _CHECK_KEYS,
-    CLOCK_SKEW: "Set this machine's clock (NTP), then try again.",
+    Category.AUTH: _CHECK_KEYS,
+    Category.CLOCK_SKEW: "Set this machine's clock (NTP), then try again.",
 }
 
-_REJECTIONS = {
-    -1002: "auth_failed",
-    -1003: "rate_limited",
-    -1013: "filter_failure",
-    -1014: "order_malformed",
-    -1015: "rate_limited",
-    -1020: "order_malformed",
-    -1021: "clock_skew",
-    -1022: "auth_failed",
-    -1111: "precision",
-    -1121: "unknown_symbol",
-    -2010: "order_rejected",
-    -2014: "auth_failed",
-    -2015: "auth_failed",
-    -2021: "order_rejected",
+CODES: dict[int, tuple[Category, str]] = {
+    -1000: (Category.MAINTENANCE, ""),
+    -1001: (Category.MAINTENANCE, ""),
+    -1002: (Category.AUTH, "auth_failed"),
+    -1003: (Category.RATE_LIMIT, "rate_limited"),
+    -1004: (Category.MAINTENANCE, ""),
+    -1006: (Category.OUTCOME_UNKNOWN, ""),
+    -1007: (Category.OUTCOME_UNKNOWN, ""),
+    -1008: (Category.MAINTENANCE, ""),
+    -1013: (Category.FILTER, "filter_failure"),
+    -1014: (Category.MALFORMED, "order_malformed"),
+    -1015: (Category.RATE_LIMIT, "rate_limited"),
+    -1016: (Category.MAINTENANCE, ""),
+    -1020: (Category.MALFORMED, "order_malformed"),
+    CLOCK_SKEW: (Category.CLOCK_SKEW, "clock_skew"),
+    -1022: (Category.AUTH, "auth_failed"),
+    -1034: (Category.MAINTENANCE, ""),
+    -1111: (Category.FILTER, "precision"),
+    -1121: (Category.MARKET, "unknown_symbol"),
+    -2010: (Category.ORDER_REJECTED, "order_rejected"),
+    CANCEL_REJECTED: (Category.NOT_FOUND, ""),
+    NO_SUCH_ORDER: (Category.NOT_FOUND, ""),
+    -2014: (Category.AUTH, "auth_failed"),
+    -2015: (Category.AUTH, "auth_failed"),
+    -2021: (Category.ORDER_REJECTED, "order_rejected"),
 }
-"""Codes after which an order surely does not exist; malformed requests (-11xx) are added by range."""
+"""Binance's codes: what each is, and the reason with which it rejects an order.
+
+Malformed requests (-11xx) are added by range; any other code is unrecognised, and proves nothing.
+"""
 
 _MALFORMED = range(-1199, -1099)
 
-_REJECTION_TEXTS = (
-    ("insufficient balance", "insufficient_balance"),
-    ("would trigger immediately", "would_trigger_immediately"),
-    ("would immediately match", "would_match_immediately"),
-    ("market is closed", "market_closed"),
-    ("price * qty is zero", "filter_notional"),
+TEXTS: tuple[tuple[str, Category, str], ...] = (
+    ("duplicate order", Category.DUPLICATE_ID, ""),
+    ("insufficient balance", Category.INSUFFICIENT_FUNDS, "insufficient_balance"),
+    ("would trigger immediately", Category.ORDER_REJECTED, "would_trigger_immediately"),
+    ("would immediately match", Category.ORDER_REJECTED, "would_match_immediately"),
+    ("market is closed", Category.MARKET, "market_closed"),
+    ("price * qty is zero", Category.FILTER, "filter_notional"),
 )
+"""Words behind the codes -1013, -2010 and -2021, in lower case, that say more than the code."""
 
-_DUPLICATE = "duplicate order"
+_TOLD_BY_TEXT = frozenset({Category.FILTER, Category.ORDER_REJECTED})
 _ORDER_FIELD = "executedQty"
 
 _QUERY = re.compile(r"\?\S*")
@@ -80,8 +90,8 @@ _FILTER = re.compile(r"Filter failure: ([A-Z_]+)")
 _OLD_NAME = "MIN_"  # MIN_NOTIONAL became NOTIONAL
 _BAD_REQUEST = 400
 _UNAUTHORIZED = 401
-_LIMITED = frozenset({418, 429})
-_LIMIT_CODES = frozenset({-1003, -1015})
+_LIMITS = {418: Category.BANNED, 429: Category.RATE_LIMIT}
+_GATEWAY_TIMEOUT = 504
 _SERVER_ERROR = 500
 _TEXT_LIMIT = 200
 
@@ -99,6 +109,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The answer has the fields of an order besides its code."""
     no_answer: bool = False
     """The network failed before an answer came."""
+    timed_out: bool = False
+    """It came to no answer because that took too long."""
+
+    @property
+    def category(self) -> Category:
+        """Return the failure's row in the table: by the status first, then by code and text."""
+        return categorised(self)[0]
 
     @property
     def says_no_such_order(self) -> bool:
@@ -117,6 +134,7 @@ def failure_of(error: Exception, answer: HttpAnswer | None) -> Failure:
             # ccxt itself notices missing keys, before it signs anything.
             no_keys=isinstance(error, ccxt.AuthenticationError),
             no_answer=isinstance(error, ccxt.OperationFailed | OSError),
+            timed_out=isinstance(error, ccxt.RequestTimeout | TimeoutError),
         )
     body = _object_in(answer.body)
     code, message = _code_and_text(body)
@@ -129,59 +147,87 @@ def failure_of(error: Exception, answer: HttpAnswer | None) -> Failure:
     )
 
 
-def read_error(what: str, failure: Failure) -> ExchangeError:
-    """Return the error that a failed read ends in."""
-    why = _explain(failure)
+def categorised(failure: Failure) -> tuple[Category, str]:
+    """Return what a failure is, and the reason with which it rejects an order (empty: it proves nothing)."""
+    status, code = failure.status, failure.code
     if failure.no_keys:
-        return ExchangeRefusedError(what, code="credentials_missing", why=why)
-    if failure.status in _LIMITED or failure.code in _LIMIT_CODES:
-        return RateLimitedError(what, why=why, retry_after_s=failure.retry_after_s)
-    if failure.no_answer or _is_try_later(failure):
-        return ExchangeUnavailableError(what, why=why)
-    if failure.code is None and failure.status != _UNAUTHORIZED:
-        return ExchangeAnswerError(what, why=why)
-    return ExchangeRefusedError(what, why=why, fix=_FIXES.get(failure.code or 0))
+        return Category.NO_KEYS, "auth_failed"
+    if status is None:
+        return _without_answer(failure), ""
+    if status in _LIMITS:
+        return _LIMITS[status], CODES.get(code or 0, (Category.UNRECOGNISED, ""))[1]
+    if status >= _SERVER_ERROR:
+        return _of_server(status, code), ""
+    return (_without_code(status), "") if code is None else _by_code(code, failure.text)
+
+
+def read_error(what: str, failure: Failure) -> ExchangeError:
+    """Return the error that a failed read ends in, as its row says."""
+    why, category = _explain(failure), failure.category
+    row = POLICIES[category]
+    error: ExchangeError
+    if row.read in {OnRead.WAIT, OnRead.HOLD}:
+        error = RateLimitedError(what, why=why, retry_after_s=failure.retry_after_s)
+    elif row.ends_as is Ending.UNAVAILABLE:
+        error = ExchangeUnavailableError(what, why=why)
+    elif row.ends_as is Ending.ANSWER:
+        error = ExchangeAnswerError(what, why=why)
+    elif row.ends_as is Ending.NO_KEYS:
+        error = ExchangeRefusedError(what, code=row.ends_as.value, why=why)
+    else:
+        error = ExchangeRefusedError(what, why=why, fix=_FIXES.get(category))
+    error.category = category.value
+    return error
 
 
 def submit_outcome(client_order_id: str, failure: Failure) -> Rejected | Unknown:
-    """Return how a failed submit ended: `Rejected` only with a proof, else `Unknown`."""
+    """Return how a failed submit ended: `Rejected` only where its row says so and the answer proves it."""
+    category, reason = categorised(failure)
+    if POLICIES[category].submit is OnSubmit.REJECTED and reason and _is_proof(failure):
+        return Rejected(client_order_id=client_order_id, reason=reason, text=failure.text)
+    return Unknown(client_order_id=client_order_id, text=_explain(failure))
+
+
+def _is_proof(failure: Failure) -> bool:
+    """Say whether this failure proves that no order came to be: nothing was sent, or a plain 4xx refusal."""
     if failure.no_keys:
-        return Rejected(client_order_id=client_order_id, reason="auth_failed", text=failure.text)
-    reason = _rejection(failure)
-    if reason is None:
-        return Unknown(client_order_id=client_order_id, text=_explain(failure))
-    return Rejected(client_order_id=client_order_id, reason=reason, text=failure.text)
+        return True
+    is_4xx = failure.status is not None and _BAD_REQUEST <= failure.status < _SERVER_ERROR
+    return is_4xx and not failure.carries_order
 
 
-def _rejection(failure: Failure) -> str | None:
-    if failure.status is None or failure.code is None or failure.carries_order:
-        return None
-    if not _BAD_REQUEST <= failure.status < _SERVER_ERROR:
-        return None
-    if _DUPLICATE in failure.text.lower():
-        return None
-    reason = _REJECTIONS.get(failure.code)
-    if reason is None and failure.code in _MALFORMED:
-        reason = "order_malformed"
-    if reason in {"filter_failure", "order_rejected"}:
-        return _rejection_by_text(failure.text) or reason
-    return reason
-
-
-def _rejection_by_text(text: str) -> str | None:
+def _by_code(code: int, text: str) -> tuple[Category, str]:
+    lower = text.lower()
+    if TEXTS[0][0] in lower:  # whatever the code: an order with our id does exist
+        return TEXTS[0][1], TEXTS[0][2]
+    malformed = (Category.MALFORMED, "order_malformed")
+    category, reason = CODES.get(code, malformed if code in _MALFORMED else (Category.UNRECOGNISED, ""))
+    if category not in _TOLD_BY_TEXT or reason == "precision":
+        return category, reason
     match = _FILTER.search(text)
     if match is not None:
-        return "filter_" + match[1].removeprefix(_OLD_NAME).lower()
-    lower = text.lower()
-    return next((reason for words, reason in _REJECTION_TEXTS if words in lower), None)
+        return Category.FILTER, "filter_" + match[1].removeprefix(_OLD_NAME).lower()
+    told = ((kind, why) for words, kind, why in TEXTS if words in lower)
+    return next(told, (category, reason))
 
 
-def _is_try_later(failure: Failure) -> bool:
-    status = failure.status or 0
-    if status >= _SERVER_ERROR or failure.code in _TRY_LATER:
-        return True
-    # A 4xx without Binance's JSON comes from something in between: a firewall, a proxy.
-    return status >= _BAD_REQUEST and status != _UNAUTHORIZED and failure.code is None
+def _without_answer(failure: Failure) -> Category:
+    if not failure.no_answer:
+        return Category.ANSWER_INVALID
+    return Category.TIMEOUT if failure.timed_out else Category.NETWORK
+
+
+def _of_server(status: int, code: int | None) -> Category:
+    known = CODES.get(code or 0, (Category.MAINTENANCE, ""))[0]
+    is_lost = status == _GATEWAY_TIMEOUT or known is Category.OUTCOME_UNKNOWN
+    return Category.OUTCOME_UNKNOWN if is_lost else Category.MAINTENANCE
+
+
+def _without_code(status: int) -> Category:
+    if status == _UNAUTHORIZED:
+        return Category.AUTH
+    # A 4xx without the exchange's own JSON comes from something in between.
+    return Category.BLOCKED if status >= _BAD_REQUEST else Category.ANSWER_INVALID
 
 
 def _object_in(body: str) -> dict[str, Any]:

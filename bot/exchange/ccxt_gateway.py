@@ -18,7 +18,8 @@ from bot.exchange import ccxt_account_mapping as account
 from bot.exchange import ccxt_mapping as mapping
 from bot.exchange.ccxt_calls import CallFailedError, CcxtCalls
 from bot.exchange.ccxt_client import CheckedBinance, build_client
-from bot.exchange.ccxt_errors import CANCEL_REJECTED, CLOCK_SKEW, NO_SUCH_ORDER, read_error, submit_outcome
+from bot.exchange.ccxt_errors import read_error, submit_outcome
+from bot.exchange.error_taxonomy import POLICIES, Category, OnCancel
 from bot.exchange.gateway import Capabilities
 from bot.exchange.hosts import policy_for
 from bot.exchange.order_shape import shape_problem
@@ -58,7 +59,12 @@ class CcxtGateway:
         self._client = client
         self._clock = clock
         self._capabilities = Capabilities(
-            name=name, quote=quote, timeframes=tuple(TIMEFRAME_SECONDS), resting_stop=True, real_money=False
+            name=name,
+            quote=quote,
+            timeframes=tuple(TIMEFRAME_SECONDS),
+            resting_stop=True,
+            real_money=False,
+            streams=True,
         )
         self._markets: dict[str, tuple[str, MarketRules]] | None = None
         self._calls = CcxtCalls(client)
@@ -80,6 +86,14 @@ class CcxtGateway:
     def markets(self) -> Mapping[str, MarketRules]:
         """Return every spot market; asked once, then kept."""
         return {symbol: rules for symbol, (_, rules) in self._known_markets().items()}
+
+    def market_ids(self) -> Mapping[str, str]:
+        """Return the exchange's own name of every market (kept), for whoever subscribes to its streams."""
+        return {symbol: market_id for symbol, (market_id, _) in self._known_markets().items()}
+
+    def clock_ahead_ms(self) -> int:
+        """Measure how far this machine's clock is ahead of the exchange's, for what is signed elsewhere."""
+        return self._calls.clock_ahead_ms()
 
     def ticker(self, symbol: str) -> Ticker:
         """Return last, bid, ask and volume of one market."""
@@ -182,7 +196,7 @@ class CcxtGateway:
         try:
             answer = self._calls.once(self._client.private_post_order, _order_parameters(order, market_id))
         except CallFailedError as error:
-            if error.failure.code == CLOCK_SKEW:
+            if error.failure.category is Category.CLOCK_SKEW:
                 self._calls.distrust_clock()
             return submit_outcome(order.client_order_id, error.failure)
         return self._submitted(order, market_id, answer)
@@ -219,7 +233,7 @@ class CcxtGateway:
                 self._client.private_delete_order, {"symbol": market_id, "origClientOrderId": client_order_id}
             )
         except CallFailedError as error:
-            if error.failure.code in {CANCEL_REJECTED, NO_SUCH_ORDER}:
+            if POLICIES[error.failure.category].cancel is OnCancel.LOOK_UP:
                 return self.find_order(symbol, client_order_id)
             raise read_error(what, error.failure) from error.__cause__
         return self._with_fees(self._own_report(answer, symbol, market_id, client_order_id))
@@ -303,7 +317,7 @@ def _order_parameters(order: OrderRequest, market_id: str) -> dict[str, object]:
         "newOrderRespType": "FULL",
     }
     if order.limit_price is not None:
-        parameters |= {"price": text(order.limit_price), "timeInForce": "GTC"}
+        parameters |= {"price": text(order.limit_price), "timeInForce": "IOC" if order.immediate else "GTC"}
     if order.stop_price is not None:
         parameters["stopPrice"] = text(order.stop_price)
     return parameters

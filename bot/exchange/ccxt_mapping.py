@@ -84,7 +84,16 @@ def _market(entry: object) -> tuple[str, MarketRules]:
         max_quantity=_limit(lot, "maxQty"),
         max_market_quantity=_limit(market_lot, "maxQty") if market_lot else None,
         min_notional=at_least_zero(notional, "minNotional") if notional else ZERO,
+        lowest_sell_share=_lowest_sell_share(filters),
     )
+
+
+def _lowest_sell_share(filters: Mapping[str, Row]) -> Decimal | None:
+    """Read how far below the average price a sale may ask, where the market limits that."""
+    by_side, plain = filters.get("PERCENT_PRICE_BY_SIDE"), filters.get("PERCENT_PRICE")
+    if by_side is not None:
+        return _limit(by_side, "askMultiplierDown")
+    return None if plain is None else _limit(plain, "multiplierDown")
 
 
 def _filter_row(entry: object) -> Row:

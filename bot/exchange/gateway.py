@@ -33,6 +33,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     resting_stop: bool
     """Whether a stop order can rest at the exchange."""
     real_money: bool
+    streams: bool = False
+    """Whether it tells prices and orders as they happen (`streams`); else it is polled."""
 
 
 class MarketData(Protocol):

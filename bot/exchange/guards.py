@@ -1,9 +1,10 @@
 """Wrappers around a gateway, chosen where the gateway is wired; the core never knows of them.
 
 1. `ReadOnlyGateway` has no method that trades: whoever holds it cannot.
-2. `RetryingReads` repeats reads that found nobody; it never repeats `submit` or `cancel`, and under a
+2. What a failure means is a row of `error_taxonomy`, and nothing else.
+3. `RetryingReads` repeats reads that found nobody; it never repeats `submit` or `cancel`, and under a
    rate limit it waits as long as it is told or gives up: hammering turns a limit into a ban.
-3. `CircuitBreaker` watches and tells; it blocks nothing. Whoever decides reads its state: open means
+4. `CircuitBreaker` watches and tells; it blocks nothing. Whoever decides reads its state: open means
    no purchases, while exits and the owner's decisions go on.
 """
 
@@ -14,12 +15,13 @@ from typing import TypeVar
 
 import msgspec
 
+from bot.exchange.error_taxonomy import OnRead, policy_of
 from bot.exchange.gateway import Capabilities, Gateway
 from bot.exchange.rate_limit import RateLimitedError
 from bot.execution.orders import OrderReport, OrderRequest, Submission, Unknown
 from bot.holdings.wallet import AccountRights, WalletSnapshot
 from bot.kernel.clock import Clock
-from bot.kernel.errors import ExchangeAnswerError, ExchangeRefusedError, ExchangeUnavailableError
+from bot.kernel.errors import ExchangeError
 from bot.kernel.market import Candle, MarketRules, OrderBook, OwnTrade, Ticker
 from bot.risk.verdict import Approved
 
@@ -49,7 +51,7 @@ class ReadOnlyGateway:
         return self._capabilities
 
 
-class _EveryCall:
+class EveryCall:
     """A `Gateway` that sends each call of another one through a hook; the guards fill the hooks in."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -126,7 +128,7 @@ class _EveryCall:
         self._gateway.close()
 
 
-class RetryingReads(_EveryCall):
+class RetryingReads(EveryCall):
     """Repeats a read that ended as unavailable, a few times, with growing pauses."""
 
     def __init__(
@@ -153,14 +155,21 @@ class RetryingReads(_EveryCall):
         for _ in range(self._attempts - 1):
             try:
                 return call()
-            except RateLimitedError as error:
-                if error.retry_after_s is None or error.retry_after_s > self._longest_pause_s:
+            except ExchangeError as error:
+                policy = policy_of(error)
+                if policy.read is OnRead.RETRY:
+                    self._clock.sleep(min(pause_s, self._longest_pause_s))
+                    pause_s *= self._growth
+                elif policy.read is OnRead.WAIT and (wait_s := self._short_wait_s(error)) is not None:
+                    self._clock.sleep(wait_s)
+                else:
                     raise
-                self._clock.sleep(error.retry_after_s)
-            except ExchangeUnavailableError:
-                self._clock.sleep(min(pause_s, self._longest_pause_s))
-                pause_s *= self._growth
         return call()
+
+    def _short_wait_s(self, error: ExchangeError) -> float | None:
+        """Return how long the exchange asks to wait, if it says so and that is short."""
+        told_s = error.retry_after_s if isinstance(error, RateLimitedError) else None
+        return told_s if told_s is not None and told_s <= self._longest_pause_s else None
 
 
 class Circuit(StrEnum):
@@ -180,7 +189,7 @@ class BreakerState(msgspec.Struct, frozen=True, kw_only=True):
     """The failures that still count, oldest first."""
 
 
-class CircuitBreaker(_EveryCall):
+class CircuitBreaker(EveryCall):
     """Opens after several failures in a window, tries half-open after a rest, closes on a success.
 
     A failure is a call that found nobody, an answer that cannot be right, or a submit without a known
@@ -230,11 +239,11 @@ class CircuitBreaker(_EveryCall):
     def _read(self, call: Callable[[], T]) -> T:
         try:
             answer = call()
-        except (ExchangeUnavailableError, ExchangeAnswerError):
-            self._failed()
-            raise
-        except ExchangeRefusedError:
-            self._succeeded()
+        except ExchangeError as error:
+            if policy_of(error).fails:
+                self._failed()
+            else:
+                self._succeeded()
             raise
         self._succeeded()
         return answer

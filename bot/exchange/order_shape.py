@@ -28,4 +28,6 @@ def shape_problem(order: OrderRequest) -> str | None:
             return f"a {order.order_type} order {'needs a' if needed else 'carries no'} {name}"
         if price is not None and (not price.is_finite() or price <= ZERO):
             return f"the {name} {price} is not above zero"
+    if order.immediate and order.order_type is not OrderType.LIMIT:
+        return f"a {order.order_type} order is not sent as immediate"
     return None

@@ -204,7 +204,8 @@ class PaperGateway:
         if request.stop_price is None:
             fills = self._taken(order, book)
             ledger, order = ledgers.filled(ledger, order, fills, fee_bps=self._fee_bps, now=now)
-        if request.order_type is OrderType.MARKET and not order.status.is_final:
+        never_rests = request.order_type is OrderType.MARKET or request.immediate
+        if never_rests and not order.status.is_final:
             order = msgspec.structs.replace(order, status=OrderStatus.EXPIRED)
             ledger = ledgers.replaced(ledger, order)
         self._keep(ledger)

@@ -216,15 +216,31 @@ class OrderContract:
         assert sum(fee.amount for fee in filled.fees) > 0
         assert world.gateway.open_orders() == ()
 
-    def test_a_stop_order_sells_once_the_last_price_reaches_it(self, world: World) -> None:
-        assert accepted(world, **stop("130", "140")).status is OrderStatus.OPEN
-        world.set_price("141")
-        assert found(world).status is OrderStatus.OPEN
-        world.set_price("139")
-        filled = found(world)
-        assert filled.status is OrderStatus.FILLED
-        assert filled.average_price is not None
-        assert 130 <= filled.average_price < 141
+    def test_an_immediate_order_takes_what_is_there_within_its_price_and_never_rests(
+        self, world: World
+    ) -> None:
+        ask = world.gateway.ticker(SYMBOL).ask
+        dear = ask * Decimal("1.02")
+        price = dear - dear % world.gateway.markets()[SYMBOL].tick_size
+        report = accepted(world, **limit(str(price), side=Side.BUY, quantity=Decimal(1), immediate=True))
+        assert report.status is OrderStatus.FILLED
+        assert report.average_price is not None
+        assert ask <= report.average_price <= price
+        assert world.gateway.open_orders() == ()
+
+    def test_an_immediate_order_that_finds_nothing_at_its_price_is_over(self, world: World) -> None:
+        outcome = send(world, **limit("100", side=Side.BUY, quantity=Decimal(1), immediate=True))
+        if isinstance(outcome, Accepted):
+            assert (outcome.report.status.is_final, outcome.report.filled_quantity) == (True, Decimal(0))
+        else:
+            assert isinstance(outcome, Rejected)
+        assert world.gateway.open_orders() == ()
+        assert world.gateway.own_trades(SYMBOL) == ()
+
+    def test_only_a_limit_order_can_be_immediate(self, world: World) -> None:
+        outcome = send(world, immediate=True)
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason == "order_malformed"
 
     def test_cancelling_releases_the_coins(self, world: World) -> None:
         accepted(world, **limit("160"))
@@ -248,7 +264,6 @@ class OrderContract:
             ({"quantity": Decimal(41)}, "insufficient_balance"),
             ({"quantity": Decimal("0.02")}, "filter_notional"),
             (limit("150.001"), "filter_price_filter"),
-            (stop("149", "151"), "would_trigger_immediately"),
             ({"symbol": "NOPE/USDT"}, "unknown_symbol"),
             ({"limit_price": Decimal(150)}, "order_malformed"),
             ({"client_order_id": "not allowed!"}, "order_malformed"),
@@ -280,6 +295,40 @@ class OrderContract:
         assert outcome == Unknown(client_order_id=SELL.client_order_id, text=getattr(outcome, "text", ""))
         assert found(world).status is OrderStatus.OPEN
         assert len(world.gateway.open_orders()) == 1
+
+
+class RestingStopContract:
+    """Stop orders, where the capabilities tell that they can rest."""
+
+    def test_a_stop_order_sells_once_the_last_price_reaches_it(self, world: World) -> None:
+        assert accepted(world, **stop("130", "140")).status is OrderStatus.OPEN
+        world.set_price("141")
+        assert found(world).status is OrderStatus.OPEN
+        world.set_price("139")
+        filled = found(world)
+        assert filled.status is OrderStatus.FILLED
+        assert filled.average_price is not None
+        assert 130 <= filled.average_price < 141
+
+    def test_a_stop_order_that_would_trigger_at_once_is_rejected(self, world: World) -> None:
+        assert world.gateway.capabilities.resting_stop
+        outcome = send(world, **stop("149", "151"))
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason == "would_trigger_immediately"
+        assert world.gateway.open_orders() == ()
+        assert world.gateway.wallet().free("SOL") == OPENING["SOL"]
+
+
+class NoRestingStopContract:
+    """Stop orders, where the capabilities tell that none can rest."""
+
+    def test_a_stop_order_is_rejected_and_leaves_no_trace(self, world: World) -> None:
+        assert not world.gateway.capabilities.resting_stop
+        outcome = send(world, **stop("130", "140"))
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason == "order_type_unsupported"
+        assert world.gateway.open_orders() == ()
+        assert world.gateway.wallet().free("SOL") == OPENING["SOL"]
 
 
 class DeadExchangeContract:

@@ -20,6 +20,7 @@ from tests.contract.gateway_contract import (
     DeadExchangeContract,
     MarketDataContract,
     OrderContract,
+    RestingStopContract,
 )
 from tests.fakes.fake_clock import FakeClock
 
@@ -83,6 +84,10 @@ class TestAccount(AccountContract):
 
 
 class TestOrders(OrderContract):
+    pass
+
+
+class TestRestingStops(RestingStopContract):
     pass
 
 

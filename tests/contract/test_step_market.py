@@ -15,6 +15,7 @@ from tests.contract.gateway_contract import (
     DeadExchangeContract,
     MarketDataContract,
     OrderContract,
+    RestingStopContract,
 )
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.step_market import StepMarket
@@ -54,6 +55,10 @@ class TestAccount(AccountContract):
 
 
 class TestOrders(OrderContract):
+    pass
+
+
+class TestRestingStops(RestingStopContract):
     pass
 
 

@@ -32,7 +32,7 @@ from tests.fakes.sequential_ids import SequentialIds
 D = Decimal
 DIGEST = "d" * 64
 WEEK_S = 8 * 24 * 3600
-POLICY = LifecyclePolicy(environment="sandbox")
+POLICY = LifecyclePolicy(environment="sandbox", investable_capital_usdt=D(5_000))
 ACTORS = {
     "admin": "user_ann",
     "other_admin": "user_bob",
@@ -82,6 +82,13 @@ YOUNG: dict[str, tuple[str, ...]] = {
     "releasing_immediate": (*_HANDED_OVER, "pause_on", "release_immediate"),
     "releasing_intent": (*_HANDED_OVER, "open", "pause_on", "release_graceful"),
     "exited": (*_HANDED_OVER, "open", "fill"),
+    "resting": (*_HANDED_OVER, "stop_open"),
+    "paused_resting": (*_HANDED_OVER, "stop_open", "pause_off"),
+    "releasing_resting": (*_HANDED_OVER, "stop_open", "pause_on", "release_graceful"),
+    "buyable": (*_HANDED_OVER, "agree_dca"),
+    "buying": (*_HANDED_OVER, "agree_dca", "buy_open"),
+    "paused_buying": (*_HANDED_OVER, "agree_dca", "buy_open", "pause_on"),
+    "releasing_buying": (*_HANDED_OVER, "agree_dca", "buy_open", "pause_on", "release_graceful"),
 }
 
 
@@ -216,6 +223,13 @@ def _about_proposals(coin: str, current: str, now: dt.datetime) -> Said:
     }
 
 
+_DCA = {
+    "reason": "lower",
+    "max_allocation_usdt": 2_000,
+    "dca": {"steps": 2, "step_pct": 2, "max_additional_usdt": 200},
+}
+
+
 def _about_holdings(coin: str) -> Said:
     return {
         "pause_on": ("pause_managed_asset", {"exits": "on"}),
@@ -229,6 +243,8 @@ def _about_holdings(coin: str) -> Said:
         **_about_drift(),
         "regime_seen": ("set_reference_regime", {"regime": "BULL", "evidence": {"current_regime": "BULL"}}),
         "override": ("override_managed_levels", {"reason": "tighter", "stop_loss": 95}),
+        "agree_dca": ("override_managed_levels", _DCA),
+        **_about_stops(),
         "force_exit": ("force_managed_exit", {"confirm": f"{coin}:exit", "reason": "out"}),
     }
 
@@ -248,6 +264,37 @@ def _about_orders(intent: str) -> Said:
         "open": ("open_exit_intent", order),
         "close": ("close_exit_intent", gone),
         "fill": ("record_managed_exit", fill),
+        **_about_buys(),
+    }
+
+
+def _about_stops() -> Said:
+    order = {"client_order_id": "s1", "quantity": 10, "stop_price": 90, "limit_price": 89}
+    fill = {"filled_quantity": 10, "filled_quote": 900, "order_status": "filled", "is_final": True}
+    return {
+        "stop_open": ("open_resting_stop", order),
+        "stop_close": (
+            "close_resting_stop",
+            {"client_order_id": "s1", "reason_code": "cancelled", "text": "cancelled for an exit"},
+        ),
+        "stop_fill": (
+            "record_managed_exit",
+            {"client_order_id": "s1", "exchange_order_id": "x3"} | fill,
+        ),
+    }
+
+
+def _about_buys() -> Said:
+    order = {"client_order_id": "b1", "quantity": 1, "limit_price": 98, "step": 1, "trigger_price": 98}
+    told = {"exchange_order_id": "x2", "order_status": "filled", "is_final": True}
+    fill = {"client_order_id": "b1", "filled_quantity": 1, "filled_quote": 98}
+    return {
+        "buy_open": ("open_buy_intent", order),
+        "buy_close": (
+            "close_buy_intent",
+            {"client_order_id": "b1", "reason_code": "never_arrived", "text": "nothing there"},
+        ),
+        "buy_fill": ("record_managed_buy", fill | told),
     }
 
 

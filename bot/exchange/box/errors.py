@@ -4,7 +4,9 @@ Clients match these texts, so they are kept as the exchange writes them (Binance
 `errors.md`), full stops and odd wording included.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 BAD = HTTPStatus.BAD_REQUEST
 
@@ -12,13 +14,23 @@ BAD = HTTPStatus.BAD_REQUEST
 class ApiError(Exception):
     """The exchange refuses a request: HTTP status, numeric code and text."""
 
-    def __init__(self, code: int, text: str, status: int = BAD, *, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        status: int = BAD,
+        *,
+        retry_after_s: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.status = int(status)
         self.retry_after_s = retry_after_s
         """Seconds until asking again makes sense; only where a limit was passed."""
+        self.data = data
+        """What is told beside code and text; only of a request with two halves."""
 
 
 def insufficient_balance() -> ApiError:
@@ -81,6 +93,18 @@ def cancel_rejected() -> ApiError:
 def cancel_list_rejected() -> ApiError:
     """Return the refusal of a cancellation of an order list that is not open."""
     return ApiError(-2011, "Unknown order list sent.")
+
+
+def cancel_restricted() -> ApiError:
+    """Return the refusal of a cancellation that was wanted for another status only."""
+    return ApiError(-2011, "Order was not canceled due to cancel restrictions.")
+
+
+def replace_failed(told: Mapping[str, Any], *, in_part: bool) -> ApiError:
+    """Return the answer to a cancel-replace of which a half, or nothing, succeeded."""
+    if in_part:
+        return ApiError(-2021, "Order cancel-replace partially failed.", HTTPStatus.CONFLICT, data=told)
+    return ApiError(-2022, "Order cancel-replace failed.", data=told)
 
 
 def no_such_order() -> ApiError:
@@ -149,6 +173,8 @@ _INVALID = {
     "symbol": (-1121, "Invalid symbol."),
     "recvWindow": (-1131, "recvWindow must be less than 60000."),
     "combination": (-1128, "Combination of optional parameters invalid."),
+    "cancelReplaceMode": (-1130, "Data sent for parameter 'cancelReplaceMode' is not valid."),
+    "cancelRestrictions": (-1145, "Invalid cancelRestrictions."),
     "limit": (-1130, "Data sent for parameter 'limit' is not valid."),
 }
 

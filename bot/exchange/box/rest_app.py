@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from bot.exchange.box import auth, errors, rest_lists, rest_private, rest_public
+from bot.exchange.box import auth, errors, rest_lists, rest_private, rest_public, rest_replace
 from bot.exchange.box.desk import Desk
 from bot.exchange.box.faults import Faults, Scenario
 from bot.exchange.box.route import Route
@@ -25,6 +25,7 @@ _ROUTES: Mapping[tuple[str, str], Route] = {
     **rest_public.ROUTES,
     **rest_private.ROUTES,
     **rest_lists.ROUTES,
+    **rest_replace.ROUTES,
 }
 
 
@@ -103,7 +104,10 @@ class RestApp:
 def _refusal(error: errors.ApiError, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
-    return error.status, msgspec.json.encode({"code": error.code, "msg": error.text}), headers
+    told: dict[str, object] = {"code": error.code, "msg": error.text}
+    if error.data is not None:
+        told["data"] = error.data
+    return error.status, msgspec.json.encode(told), headers
 
 
 def _response(status: int, body: bytes, headers: dict[str, str]) -> web.Response:

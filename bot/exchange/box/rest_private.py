@@ -75,10 +75,20 @@ def commission(call: Call) -> Json:
 
 def new_order(call: Call) -> Json:
     """Take an order; the answer is as long as `newOrderRespType` wants it."""
+    shape = response_shape(call)
+    return answered(call, call.exchange.matching.place(read_order(call), call.now_ms), shape)
+
+
+def response_shape(call: Call) -> str | None:
+    """Return how long an answer to a new order is wanted, or None for what its type gets by default."""
     wanted = call.text("newOrderRespType")
     if wanted not in {None, "ACK", "RESULT", "FULL"}:
         raise errors.invalid_parameter("newOrderRespType")
-    order = call.exchange.matching.place(read_order(call), call.now_ms)
+    return wanted
+
+
+def answered(call: Call, order: Order, wanted: str | None) -> Json:
+    """Return the answer to an order that was taken."""
     shape = wanted or ("FULL" if order.kind in _WITH_FILLS else "ACK")
     if shape == "ACK":
         return wire.order_ack(order)

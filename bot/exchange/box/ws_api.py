@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from bot.exchange.box import auth, errors, rest_lists, rest_private, rest_public
+from bot.exchange.box import auth, errors, rest_lists, rest_private, rest_public, rest_replace
 from bot.exchange.box.desk import Desk
 from bot.exchange.box.faults import Faults, Scenario
 from bot.exchange.box.route import Route
@@ -43,6 +43,7 @@ METHODS: Mapping[str, Route] = {
     "order.test": _PRIVATE["POST", "order/test"],
     "order.status": _PRIVATE["GET", "order"],
     "order.cancel": _PRIVATE["DELETE", "order"],
+    "order.cancelReplace": rest_replace.ROUTES["POST", "order/cancelReplace"],
     "openOrders.status": _PRIVATE["GET", "openOrders"],
     "openOrders.cancelAll": _PRIVATE["DELETE", "openOrders"],
     "allOrders": _PRIVATE["GET", "allOrders"],
@@ -169,6 +170,8 @@ class ApiSockets:
 
     def _refusal(self, number: object, error: errors.ApiError, *, with_orders: bool) -> Json:
         shape: Json = {"code": error.code, "msg": error.text}
+        if error.data is not None:
+            shape["data"] = error.data
         if error.retry_after_s is not None:
             now_ms = self._desk.exchange.auth_clock.now_ms()
             retry_ms = now_ms + error.retry_after_s * 1_000
