@@ -52,6 +52,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Needed for `limit` and `stop_loss_limit`, absent for `market`."""
     stop_price: Decimal | None = None
     """Needed for `stop_loss_limit`, absent otherwise."""
+    immediate: bool = False
+    """A `limit` order that fills at once what it can and never rests; the remainder ends as expired."""
 
 
 class Fee(msgspec.Struct, frozen=True, kw_only=True):

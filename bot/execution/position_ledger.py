@@ -6,7 +6,7 @@
 3. Two yardsticks stand side by side: the declared basis, and the price at the hand-over. Neither is made up
    from the other.
 4. A fee is told in the coin it was taken in. One in the quote coin lowers the profit; one in the coin itself
-   lowers what is there of it, not what was sold.
+   lowers what is there of it: not what was sold, but what a buy brought, which is so much dearer.
 5. Nothing appears or vanishes: opening + bought - sold is the quantity, to the last digit; and cost basis
    in = cost of what was sold + cost of what is left.
 """
@@ -26,7 +26,7 @@ _SHARE_STEP = Decimal(1).scaleb(-16)
 
 
 class LedgerFill(msgspec.Struct, frozen=True, kw_only=True):
-    """A bought or sold quantity with what it cost or brought, before fees."""
+    """A sold quantity, or what arrived of a bought one, with what it brought or cost before fees."""
 
     side: Side
     quantity: Decimal
@@ -144,13 +144,19 @@ def fills_of(records: Iterable[OrderRecord], *, proposal_id: str) -> list[Ledger
     return [
         LedgerFill(
             side=record.birth.side,
-            quantity=record.filled_quantity,
+            quantity=_arrived(record) if record.birth.side is Side.BUY else record.filled_quantity,
             quote=record.filled_quote,
             fees={fee.asset: fee.amount for fee in record.fees},
         )
         for record in records
         if record.birth.proposal_id == proposal_id and record.filled_quantity > ZERO
     ]
+
+
+def _arrived(record: OrderRecord) -> Decimal:
+    """Return what a buy brought: its fills less the fees that were taken from the coin itself."""
+    taken = (fee.amount for fee in record.fees if fee.asset == record.birth.asset)
+    return record.filled_quantity - sum(taken, ZERO)
 
 
 def _share(cost: Decimal, part: Decimal, whole: Decimal) -> Decimal:

@@ -18,14 +18,17 @@ import msgspec
 
 from bot.holdings.positions import Position
 from bot.kernel.clock import iso_z
-from bot.kernel.market import MarketRules
+from bot.kernel.market import MarketRules, OwnTrade
 from bot.kernel.money import HUNDRED, ZERO, plain, text
 from bot.lifecycle.command_payloads import DriftKind
 from bot.lifecycle.documents import ManagedAsset
-from bot.lifecycle.drift_kinds import basis_of
+from bot.lifecycle.drift_kinds import basis_of, drifts_of
+from bot.lifecycle.exit_rules import filled_in_flight
 
 _SETTLED_SHARE = Decimal("0.75")
 """Gone is what came back within this share of its limit: on the limit itself it would come and go."""
+_SALES_NAMED = 3
+"""Of foreign sales, the newest that the evidence names."""
 _OPPOSITE = {("BULL", "BEAR"), ("BEAR", "BULL")}
 
 
@@ -77,6 +80,8 @@ class CoinFacts(msgspec.Struct, frozen=True, kw_only=True):
     price: PriceSeen | None = None
     regime: RegimeSeen | None = None
     venue: str = "exchange"
+    foreign_sales: tuple[OwnTrade, ...] = ()
+    """The account's sales since the hand-over that no order of the bot's made, oldest first."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,10 +107,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_quantity(entry: ManagedAsset) -> Decimal:
-    """Return what should be there of the coin: approved, less sold, less fees taken from the coin itself."""
-    in_flight = entry.exit_intent.filled_quantity if entry.exit_intent else ZERO
-    sold = (entry.sold_quantity or ZERO) + in_flight
-    return max(ZERO, (entry.approved_quantity or ZERO) - sold - (entry.fee_quantity or ZERO))
+    """Return what should be there of the coin: approved and bought, less sold, less fees taken from it.
+
+    A buy in flight may bring more; a wallet below this is short all the same.
+    """
+    sold = (entry.sold_quantity or ZERO) + filled_in_flight(entry)[0]
+    return max(ZERO, entry.promised_quantity - sold - (entry.fee_quantity or ZERO))
 
 
 def worth_per_coin(facts: CoinFacts) -> Decimal:
@@ -125,7 +132,7 @@ def compare(facts: CoinFacts, limits: DriftLimits) -> tuple[Finding, ...]:
 
 
 def compare_position(facts: CoinFacts, limits: DriftLimits) -> Finding:
-    """D1: the position against the approved quantity and the own fills; needs no exchange."""
+    """D1: the position against the approved quantity, own buys and own sales; needs no exchange."""
     entry, position = facts.entry, facts.position
     approved = entry.approved_quantity
     if position is None or not position.is_open or approved is None:
@@ -136,16 +143,18 @@ def compare_position(facts: CoinFacts, limits: DriftLimits) -> Finding:
     if followed is not None and approved < followed:
         return _no("qty", "a person accepted a smaller quantity; the position follows")
     # Own fills that the position has not followed yet explain a difference; ones that only it knows do not.
-    fills = max(ZERO, (entry.sold_quantity or ZERO) - position.sold_quantity)
-    expected, there = approved - (entry.sold_quantity or ZERO), max(ZERO, position.quantity - fills)
+    sold = (entry.sold_quantity or ZERO) + filled_in_flight(entry)[0]
+    fills = max(ZERO, sold - position.sold_quantity)
+    buys = max(ZERO, (entry.bought_quantity or ZERO) - position.bought_quantity)
+    expected, there = entry.promised_quantity - sold, max(ZERO, position.quantity + buys - fills)
     difference = there - expected
-    limit = approved * limits.quantity_pct / HUNDRED
+    limit = entry.promised_quantity * limits.quantity_pct / HUNDRED
     evidence = {
         "record_quantity": plain(expected),
         "record_source": "managed_state.json",
         "current_quantity": plain(there),
         "current_source": "positions.json",
-        "own_fills": plain(entry.sold_quantity or ZERO),
+        "own_fills": plain(sold),
         "fills_of_position": plain(position.sold_quantity),
         "limit_pct": limits.quantity_pct,
     }
@@ -175,12 +184,37 @@ def compare_wallet(facts: CoinFacts, limits: DriftLimits) -> Finding:
         words = f"the wallet holds {text(there)}, the record needs {text(record)}"
         return _found("wallet_external", Verdict.CLEAR, words, facts, evidence, -short)
     words = f"the wallet holds {text(there)}, {text(short)} less than the record's {text(record)}"
+    if facts.foreign_sales:
+        evidence["foreign_sales"] = [_sale(trade) for trade in facts.foreign_sales[-_SALES_NAMED:]]
+        last = facts.foreign_sales[-1]
+        words += (
+            f"; {text(last.quantity)} were sold at {text(last.price)} on {iso_z(last.executed_at)}"
+            f" by an order that is not the bot's (trade {last.trade_id})"
+        )
     if rules.is_dust(short, worth_per_coin(facts)):
         explained = f"{words}: too little to be sold, so taken for fees or dust"
         return _found("wallet_external", Verdict.CLEAR, explained, facts, evidence, -short)
-    limit = entry.approved_quantity * limits.quantity_pct / HUNDRED
-    severity = _severity(short, limit, of=entry.approved_quantity)
+    limit = entry.promised_quantity * limits.quantity_pct / HUNDRED
+    severity = _severity(short, limit, of=entry.promised_quantity)
     return _found("wallet_external", Verdict.DRIFT, words, facts, evidence, -short, severity, rules.step_size)
+
+
+def is_newly_short(facts: CoinFacts) -> bool:
+    """Say whether the wallet is below the record, and that is not on record yet."""
+    known = {drift.kind for drift in drifts_of(facts.entry)}
+    if known & {"wallet_external", "environment_reset"}:
+        return False
+    return compare_wallet(facts, DriftLimits()).verdict is Verdict.DRIFT
+
+
+def _sale(trade: OwnTrade) -> dict[str, Any]:
+    return {
+        "trade_id": trade.trade_id,
+        "order_id": trade.order_id,
+        "executed_at": iso_z(trade.executed_at),
+        "quantity": plain(trade.quantity),
+        "price": plain(trade.price),
+    }
 
 
 def compare_price(facts: CoinFacts, limits: DriftLimits) -> Finding:

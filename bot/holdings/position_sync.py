@@ -2,11 +2,13 @@
 
 1. An asset is taken over while its agreed exits are armed: active, paused with exits on, on its way back
    gracefully. What is open already stays tracked in every state of the bot's hands.
-2. Quantity and proceeds follow from what the managed state books; live levels are the promotion's unless
-   a person set others (C1).
+2. Quantity, own buys and proceeds follow from what the managed state books; live levels are the
+   promotion's unless a person set others (C1).
 3. While a drift of quantity (D1) is recorded, the position's quantities stay as they were found: they are
    the evidence. Its levels follow all the same, so that a stop that a person moves counts.
-4. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
+4. A stop that follows the price is derived anew from the highest price on record and the agreement of now,
+   so an override counts at once; switched off, or out of reach of its activation, the record is dropped.
+5. A position whose asset left the bot's hands is closed, never deleted, until the coin is promoted again.
 """
 
 import datetime as dt
@@ -19,8 +21,9 @@ from bot.kernel.ids import pair_of
 from bot.kernel.money import ZERO
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.lifecycle.drift_kinds import drifts_of
-from bot.lifecycle.exit_rules import why_no_exit
+from bot.lifecycle.exit_rules import filled_in_flight, why_no_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
+from bot.lifecycle.trailing import kept_trail, live_stop
 
 
 def synced(
@@ -34,7 +37,7 @@ def synced(
         follower = _follow(asset, entry, current, now)
         if follower is not None:
             wanted[symbol] = follower
-    for symbol, position in positions.positions.items():  # rule 4, where a restore left no entry at all
+    for symbol, position in positions.positions.items():  # rule 5, where a restore left no entry at all
         if position.is_open and position.asset not in managed.managed_assets:
             wanted[symbol] = msgspec.structs.replace(position, closed_at=now)
     if wanted == dict(positions.positions):
@@ -64,6 +67,8 @@ def _quantities(current: Position) -> dict[str, Any]:
     return {
         "quantity": current.quantity,
         "approved_quantity": current.approved_quantity,
+        "bought_quantity": current.bought_quantity,
+        "paid_usdt": current.paid_usdt,
         "sold_quantity": current.sold_quantity,
         "proceeds_usdt": current.proceeds_usdt,
     }
@@ -71,19 +76,25 @@ def _quantities(current: Position) -> dict[str, Any]:
 
 def _live(asset: str, entry: ManagedAsset, current: Position | None, now: dt.datetime) -> Position:
     overrides = entry.overrides or {}
-    in_flight = entry.exit_intent
-    sold = (entry.sold_quantity or ZERO) + (in_flight.filled_quantity if in_flight else ZERO)
-    proceeds = (entry.sold_quote or ZERO) + (in_flight.filled_quote if in_flight else ZERO)
+    trail = kept_trail(entry, current.trail) if current is not None else None
+    quantity_in_flight, quote_in_flight = filled_in_flight(entry)
+    sold = (entry.sold_quantity or ZERO) + quantity_in_flight
+    proceeds = (entry.sold_quote or ZERO) + quote_in_flight
     return Position(
         asset=asset,
-        quantity=max(ZERO, (entry.approved_quantity or ZERO) - sold),
+        quantity=max(ZERO, entry.promised_quantity - sold),
         entry_price=overrides.get("synthetic_entry", entry.synthetic_entry),
         reference_price=entry.reference_price or ZERO,
-        stop_loss=overrides.get("stop_loss", entry.stop_loss),
+        stop_loss=live_stop(entry, trail),
         take_profit=overrides.get("take_profit", entry.take_profit),
         proposal_id=entry.current_proposal_id or "",
         approved_quantity=entry.approved_quantity,
         opened_at=current.opened_at if current is not None else now,
+        bought_quantity=entry.bought_quantity or ZERO,
+        paid_usdt=entry.bought_quote or ZERO,
         sold_quantity=sold,
         proceeds_usdt=proceeds,
+        highest_price=trail.highest_price if trail is not None else None,
+        trailing_from=trail.trailing_from if trail is not None else None,
+        tick_size=trail.tick_size if trail is not None else None,
     )

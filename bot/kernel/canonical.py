@@ -26,6 +26,11 @@ def canonical_bytes(value: object) -> bytes:
     return _encoded(_CANONICAL, msgspec.to_builtins(value, builtin_types=(Decimal,)))
 
 
+def canonical_bytes_of_plain(data: Any) -> bytes:
+    """Return the canonical bytes of what is plain data already."""
+    return _encoded(_CANONICAL, data)
+
+
 def digest(value: object) -> str:
     """Return the SHA-256 of the canonical form, in lower-case hex."""
     return hashlib.sha256(canonical_bytes(value)).hexdigest()
@@ -53,7 +58,12 @@ def readable_bytes(value: object) -> bytes:
 
 def readable_bytes_of_plain(data: Any) -> bytes:
     """Return plain data as people read it (see `readable_bytes`)."""
-    return msgspec.json.format(_encoded(_ORDERED, data), indent=2) + b"\n"
+    return readable_bytes_of_ordered(_encoded(_ORDERED, data))
+
+
+def readable_bytes_of_ordered(data: bytes) -> bytes:
+    """Return bytes of `ordered_bytes_of_plain` as people read them."""
+    return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def _encoded(encoder: msgspec.json.Encoder, plain: Any) -> bytes:

@@ -127,6 +127,8 @@ class ExchangeError(BotError):
     """The exchange could not be used."""
 
     default_code = "exchange_unavailable"
+    category: str = ""
+    """Its row in the exchange layer's table of failures, where the gateway named one."""
 
 
 class ExchangeUnavailableError(ExchangeError):

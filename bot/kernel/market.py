@@ -70,6 +70,8 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True):
     max_market_quantity: Decimal | None = None
     min_notional: Decimal = ZERO
     """Smallest order in quote units."""
+    lowest_sell_share: Decimal | None = None
+    """The exchange takes no sale below this share of the average price (PERCENT_PRICE); None: no limit."""
 
     def is_dust(self, quantity: Decimal, price: Decimal) -> bool:
         """Say whether the exchange accepts no order for this quantity at this price."""

@@ -5,10 +5,11 @@ it maps to. `docs/reference/reasons.md` is generated from here.
 """
 
 from bot.kernel.reason import Reason
+from bot.kernel.reasons_of_buys import BUYS
 from bot.kernel.reasons_of_rules import RULES
 from bot.kernel.reasons_of_trouble import TROUBLE
 
-REASONS: dict[str, Reason] = {**RULES, **TROUBLE}
+REASONS: dict[str, Reason] = {**RULES, **BUYS, **TROUBLE}
 
 
 def reason_for(code: str) -> Reason:

@@ -123,6 +123,11 @@ RULES: dict[str, Reason] = {
         "Choose a variant or a stop further away.",
         _REFUSED,
     ),
+    "trailing_invalid": Reason(
+        "The stop cannot follow the price with these terms.",
+        "Name at most one activation (below the target) and one distance, each above zero.",
+        _REFUSED,
+    ),
     "balance_unknown": Reason(
         "The exchange did not tell the balance; unknown is not zero.",
         "Try again when the exchange answers; bot baseline capture asks it and applies nothing.",
@@ -166,6 +171,22 @@ RULES: dict[str, Reason] = {
     ),
     "no_exit_intent": Reason(
         "There is no open exit intent for this asset.", "bot holdings show ASSET", _REFUSED
+    ),
+    "stop_is_resting": Reason(
+        "A stop of this asset rests at the exchange, or nobody knows yet whether it does.",
+        "The loop cancels it and waits for the exchange's word: bot run --once, then bot holdings show ASSET",
+        _REFUSED,
+    ),
+    "no_resting_stop": Reason(
+        "No stop of that name rests at the exchange for this asset.", "bot holdings show ASSET", _REFUSED
+    ),
+    "late_fill_known": Reason(
+        "What the exchange told late of this order is booked already.", "bot orders show ID", _REFUSED
+    ),
+    "late_fill_of_other_agreement": Reason(
+        "An order told late of a fill, and its agreement is over: nothing of it is booked.",
+        "bot orders show ID; compare the wallet with what was sold.",
+        _REFUSED,
     ),
     "exit_quantity_exceeds_promise": Reason(
         "More would be sold than was handed over and is left (the quantity promise).",
@@ -265,6 +286,37 @@ RULES: dict[str, Reason] = {
     "drift_known": Reason(
         "This drift is recorded already; it is told once.",
         "Nothing to do: bot holdings show ASSET tells what was recorded.",
+        _REFUSED,
+    ),
+    "trading_halted": Reason(
+        "Trading of the whole bot is halted: nothing is bought, and with exits off nothing is sold either.",
+        "bot trading status tells why; a person ends it: bot trading resume",
+        _REFUSED,
+    ),
+    "trading_halted_already": Reason(
+        "Trading is halted already.",
+        "bot trading status; bot trading halt --exits off turns the exits off too.",
+        _REFUSED,
+    ),
+    "trading_not_halted": Reason("Trading is not halted.", "Nothing to do: bot trading status", _REFUSED),
+    "halt_cause_present": Reason(
+        "The watchdog still sees the cause of the halt, or no bot has run since to look at it.",
+        "Mend the cause and let the bot run: bot run; or, as an admin: bot trading resume --accept",
+        _REFUSED,
+    ),
+    "stale_data": Reason(
+        "For too long no fresh price came for any coin in the bot's hands, so the watchdog halted trading.",
+        "Look at the exchange and at this machine's clock: bot doctor; then: bot trading resume",
+        _GONE,
+    ),
+    "stale_loop": Reason(
+        "For too long the trading loop finished no cycle, so the watchdog halted trading.",
+        "Look at the bot's output: bot status, bot doctor; restart it if it hangs; then bot trading resume",
+        _GONE,
+    ),
+    "halted_by_hand": Reason(
+        "A person halted trading of the whole bot.",
+        "bot trading status tells who and why; when it is over: bot trading resume",
         _REFUSED,
     ),
     # ---- proposal engine (proposal_aborted) -------------------------------------------------------

@@ -139,6 +139,11 @@ TROUBLE: dict[str, Reason] = {
     "credentials_missing": Reason(
         "This environment needs API keys.", "Set BOT_EXCHANGE_API_KEY and BOT_EXCHANGE_SECRET.", _FILE
     ),
+    "action_not_allowed": Reason(
+        "The client may send orders and cancellations only; anything else is stopped before it leaves.",
+        "This is a defect, or an attack: end the process, then report it.",
+        _REFUSED,
+    ),
     "order_transition_not_allowed": Reason(
         "The order's state does not allow this step.",
         "This is a defect: bot orders show ID tells what happened to the order; report it.",

@@ -27,12 +27,20 @@ from bot.kernel.errors import RefusedError
 from bot.kernel.money import HUNDRED, ZERO, floor_to_step, text
 from bot.lifecycle.change import Act, Change, entry_of, move
 from bot.lifecycle.command_payloads import ApproveManagedProposal
+from bot.lifecycle.dca_terms import check_terms
 from bot.lifecycle.documents import Exits, ManagedStateContent
 from bot.lifecycle.events import EventType
-from bot.lifecycle.level_rules import check_distance, check_features, check_order, check_override_depth
+from bot.lifecycle.level_rules import (
+    check_distance,
+    check_features,
+    check_order,
+    check_override_depth,
+    named_levels,
+)
 from bot.lifecycle.policy import Feature
 from bot.lifecycle.proposal_rules import decidable_proposal
 from bot.lifecycle.states import user_of
+from bot.lifecycle.trailing_rules import Ground, agreed_trailing
 
 
 class VariantOffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +100,7 @@ def approve(
     terms = _with_overrides(act, variant, payload, facts)
     check_features(act, dca=terms.dca, strategy_group=offer.strategy_group)
     _check_levels(act, offer, terms)
+    terms = _with_trailing(act, offer, terms)
     _check_facts(act, offer, terms, facts)
     capped = ZERO < act.policy.investable_capital_usdt < terms.max_allocation_usdt
     user = user_of(act.actor)
@@ -225,8 +234,9 @@ def _with_overrides(
     given = payload.overrides
     if given is None:
         return variant
-    chosen = {name: value for name in given.__struct_fields__ if (value := getattr(given, name)) is not None}
+    chosen = named_levels(given)
     check_override_depth(act, chosen)
+    check_terms(act.asset, given.dca)
     terms = msgspec.structs.replace(variant, **chosen)
     if ZERO < terms.max_allocation_usdt < variant.max_allocation_usdt:
         terms = msgspec.structs.replace(terms, quantity=_lowered_quantity(act, terms, facts))
@@ -253,6 +263,11 @@ def _check_levels(act: Act, offer: ProposalOffer, terms: VariantOffer) -> None:
     if terms.max_allocation_usdt <= ZERO or terms.quantity <= ZERO:
         raise RefusedError(f"{act.asset}: quantity or allocation is not above zero", code="quantity_invalid")
     check_distance(act, stop_loss=stop, reference=reference, entry=offer.synthetic_entry)
+
+
+def _with_trailing(act: Act, offer: ProposalOffer, terms: VariantOffer) -> VariantOffer:
+    ground = Ground(offer.reference_price, offer.atr, terms.stop_loss, terms.take_profit)
+    return msgspec.structs.replace(terms, trailing=agreed_trailing(act, terms.trailing, ground))
 
 
 def _check_four_eyes(act: Act, requested_by: str) -> None:

@@ -135,7 +135,8 @@ def _change(
     data: Mapping[str, Any],
     detail: Mapping[str, Any],
 ) -> Change:
-    new_content = ManagedStateContent(
+    new_content = msgspec.structs.replace(
+        content,
         managed_assets=_with(content.managed_assets, act.asset, new_entry),
         pending_proposals=_with(content.pending_proposals, act.asset, pending),
     )

@@ -6,12 +6,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-import msgspec
-
 from bot.kernel.money import ZERO
+from bot.lifecycle.buy_payloads import CloseBuyIntent, OpenBuyIntent, RecordManagedBuy
 from bot.lifecycle.commands import CommandType
+from bot.lifecycle.dca_terms import DcaTerms
 from bot.lifecycle.documents import ExitReason, Exits, ReleaseMode
+from bot.lifecycle.payload import PaidFee as PaidFee  # noqa: PLC0414 - all payloads are found by this module
+from bot.lifecycle.payload import Payload as Payload  # noqa: PLC0414 - all payloads are found by this module
 from bot.lifecycle.roles import Role
+from bot.lifecycle.trailing_terms import Trail, TrailingTerms
 
 
 class EntryMethod(StrEnum):
@@ -21,10 +24,6 @@ class EntryMethod(StrEnum):
     COST_BASIS = "cost_basis"
     VWAP = "vwap"
     MANUAL = "manual"
-
-
-class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of all payloads: unknown fields are refused."""
 
 
 class RequestManagedProposal(Payload, frozen=True, kw_only=True):
@@ -65,8 +64,8 @@ class LevelOverrides(Payload, frozen=True, kw_only=True):
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     max_allocation_usdt: Decimal | None = None
-    trailing: Mapping[str, Any] | None = None
-    dca: Mapping[str, Any] | None = None
+    trailing: TrailingTerms | None = None
+    dca: DcaTerms | None = None
 
 
 class ApproveManagedProposal(Payload, frozen=True, kw_only=True):
@@ -173,6 +172,8 @@ class OpenExitIntent(Payload, frozen=True, kw_only=True):
     quantity: Decimal
     reason: ExitReason
     trigger_price: Decimal
+    trail: Trail | None = None
+    """What the stop hangs on where it followed the price."""
 
 
 class CloseExitIntent(Payload, frozen=True, kw_only=True):
@@ -185,11 +186,14 @@ class CloseExitIntent(Payload, frozen=True, kw_only=True):
     filled_quote: Decimal = ZERO
 
 
-class PaidFee(Payload, frozen=True, kw_only=True):
-    """A fee as the exchange took it."""
+class LateBasis(Payload, frozen=True, kw_only=True):
+    """The order had ended before: under which agreement it was sent, and what was booked of it then."""
 
-    asset: str
-    amount: Decimal
+    proposal_id: str
+    reason: ExitReason
+    booked_quantity: Decimal = ZERO
+    booked_quote: Decimal = ZERO
+    booked_fee: Decimal = ZERO
 
 
 class RecordManagedExit(Payload, frozen=True, kw_only=True):
@@ -204,6 +208,53 @@ class RecordManagedExit(Payload, frozen=True, kw_only=True):
     fees: tuple[PaidFee, ...] = ()
     rest_is_dust: bool = False
     """What is left of the agreed quantity is below what the exchange accepts."""
+    late: LateBasis | None = None
+    """Given for an order whose intent is closed: what it filled beyond that is booked, once."""
+
+
+class OpenRestingStop(Payload, frozen=True, kw_only=True):
+    """R4: the loop commits that it is about to send this protective stop."""
+
+    client_order_id: str
+    quantity: Decimal
+    stop_price: Decimal
+    limit_price: Decimal
+    trail: Trail | None = None
+    """What is on record of a stop that follows the price."""
+
+
+class CloseRestingStop(Payload, frozen=True, kw_only=True):
+    """The exchange has said that the stop does not rest any more, or that it never arrived."""
+
+    client_order_id: str
+    reason_code: str
+    text: str
+
+
+HaltCause = Literal["stale_data", "stale_loop"]
+
+
+class HaltTrading(Payload, frozen=True, kw_only=True):
+    """Halt trading of the whole bot; `cause` is the watchdog's own, a person gives none."""
+
+    text: str
+    exits: Exits = Exits.ON
+    cause: HaltCause | None = None
+
+
+class UpdateTradingHalt(Payload, frozen=True, kw_only=True):
+    """The watchdog sees the cause of a halt no more, or sees it again."""
+
+    cause_is_there: bool
+    text: str
+
+
+class ResumeTrading(Payload, frozen=True, kw_only=True):
+    """Let the bot trade again; `confirm` is `resume:<code of the halt>`, `accept` goes on with its cause."""
+
+    confirm: str
+    reason: str
+    accept: bool = False
 
 
 class ApplyBaselineHoldings(Payload, frozen=True, kw_only=True):
@@ -291,6 +342,14 @@ PAYLOADS: dict[CommandType, type[Payload]] = {
     CommandType.OPEN_EXIT_INTENT: OpenExitIntent,
     CommandType.CLOSE_EXIT_INTENT: CloseExitIntent,
     CommandType.RECORD_MANAGED_EXIT: RecordManagedExit,
+    CommandType.OPEN_BUY_INTENT: OpenBuyIntent,
+    CommandType.CLOSE_BUY_INTENT: CloseBuyIntent,
+    CommandType.RECORD_MANAGED_BUY: RecordManagedBuy,
+    CommandType.OPEN_RESTING_STOP: OpenRestingStop,
+    CommandType.CLOSE_RESTING_STOP: CloseRestingStop,
+    CommandType.HALT_TRADING: HaltTrading,
+    CommandType.UPDATE_TRADING_HALT: UpdateTradingHalt,
+    CommandType.RESUME_TRADING: ResumeTrading,
     CommandType.APPLY_BASELINE_HOLDINGS: ApplyBaselineHoldings,
     CommandType.CLEAR_BASELINE_HOLDINGS: NoPayload,
     CommandType.APPLY_RUNTIME_CONFIG: ApplyRuntimeConfig,

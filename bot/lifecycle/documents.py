@@ -13,6 +13,7 @@ import msgspec
 
 from bot.kernel.money import ZERO
 from bot.lifecycle.states import AssetState
+from bot.lifecycle.trailing_terms import Trail
 
 HISTORY_KEPT = 10
 """Newest entries kept inline per asset; all of it is in the audit log."""
@@ -46,6 +47,54 @@ class ExitIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client_order_id: str
     quantity: Decimal
     reason: ExitReason
+    trigger_price: Decimal
+    opened_at: dt.datetime
+    filled_quantity: Decimal = ZERO
+    filled_quote: Decimal = ZERO
+    exchange_order_id: str | None = None
+    """The exchange's own id, once it has told of the order: such an order surely arrived."""
+    trail: Trail | None = None
+    """What lifted the stop above the agreed one, where it followed the price."""
+
+
+class RestingStop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """R4: a protective stop that may rest at the exchange, committed before it is sent.
+
+    It stands here until the exchange has said how it ended: till then it counts at its full size.
+    """
+
+    client_order_id: str
+    quantity: Decimal
+    stop_price: Decimal
+    limit_price: Decimal
+    opened_at: dt.datetime
+    filled_quantity: Decimal = ZERO
+    filled_quote: Decimal = ZERO
+    exchange_order_id: str | None = None
+    """The exchange's own id, once it has told of the order: such an order surely arrived."""
+
+    @property
+    def remaining(self) -> Decimal:
+        """Return the base units that it locks at the exchange, as far as its fills are booked."""
+        return self.quantity - self.filled_quantity
+
+
+class LateFill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that has been booked of an exit order which told of fills after it had ended."""
+
+    filled_quantity: Decimal
+    filled_quote: Decimal
+    fee_quantity: Decimal = ZERO
+
+
+class BuyIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """R4: a buy order that may be sent, committed before anything is sent; it costs its limit at most."""
+
+    client_order_id: str
+    quantity: Decimal
+    limit_price: Decimal
+    step: int
+    """Which of the agreed steps it is, from 1."""
     trigger_price: Decimal
     opened_at: dt.datetime
     filled_quantity: Decimal = ZERO
@@ -103,6 +152,14 @@ class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Quote units that these sells brought, before fees."""
     fee_quantity: Decimal | None = None
     """Base units that the exchange took as fees for these sells: gone from the wallet, sold to nobody."""
+    bought_quantity: Decimal | None = None
+    """Base units that the bot's own closed buys brought, less the fees taken from the coin itself."""
+    bought_quote: Decimal | None = None
+    """Quote units that these buys cost, before fees."""
+    bought_steps: int | None = None
+    """The newest of the agreed steps that is bought."""
+    last_buy_price: Decimal | None = None
+    """The price at which the newest step was due: the next one waits on a rung below it."""
     reference_price: Decimal | None = None
     reference_regime: str | None = None
     atr: Decimal | None = None
@@ -133,8 +190,37 @@ class ManagedAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     further_drifts: tuple[Drift, ...] = ()
     force_exit: bool | None = None
     exit_intent: ExitIntent | None = None
+    buy_intent: BuyIntent | None = None
+    resting_stop: RestingStop | None = None
+    late_fills: Mapping[str, LateFill] | None = None
+    """By client order id: orders of which more was told after they had ended."""
     transitions: int = 0
     history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def promised_quantity(self) -> Decimal:
+        """Return the base units that may be sold in all: what was handed over, and what own buys brought."""
+        return (self.approved_quantity or ZERO) + (self.bought_quantity or ZERO)
+
+
+class TradingHalt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Trading of the whole bot is halted: no buy, no new trade, until a person resumes it."""
+
+    code: str
+    """Why: `stale_data`, `stale_loop`, or `halted_by_hand`."""
+    text: str
+    since: dt.datetime
+    by: str
+    exits: Exits
+    """Whether the agreed exits keep working meanwhile, on fresh prices."""
+    held_at: dt.datetime
+    """When a halt was last asked for; a resume that was asked for before it comes too late."""
+    cause_gone_at: dt.datetime | None = None
+    """Since when the watchdog does not see the cause any more; the halt stays until a person resumes."""
+
+
+def _nothing_yet() -> dict[str, Any]:
+    return {}
 
 
 class PendingProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -147,11 +233,12 @@ class PendingProposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     expires_at: dt.datetime
 
 
-class ManagedStateContent(msgspec.Struct, frozen=True, kw_only=True):
-    """The managed state: assets that have left frozen, and the proposals that wait."""
+class ManagedStateContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The managed state: assets that have left frozen, proposals that wait, and a halt if there is one."""
 
-    managed_assets: Mapping[str, ManagedAsset] = {}
-    pending_proposals: Mapping[str, PendingProposal] = {}
+    managed_assets: Mapping[str, ManagedAsset] = msgspec.field(default_factory=_nothing_yet)
+    pending_proposals: Mapping[str, PendingProposal] = msgspec.field(default_factory=_nothing_yet)
+    trading_halt: TradingHalt | None = None
 
     def state_of(self, asset: str) -> AssetState:
         """Return the asset's state; what is not listed is frozen (DR-2, D5)."""

@@ -8,7 +8,10 @@ from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 DRIFT_THAT_KEEPS_EXITS = ("price", "regime")
 """The market moved, the quantity is not in doubt: the agreed stop and target stay armed (T20)."""
 
-_BASIS = ("current_proposal_id", "approved_quantity", "sold_quantity", "reference_price", "reference_regime")
+_BASIS = (
+    *("current_proposal_id", "approved_quantity", "bought_quantity", "sold_quantity"),
+    *("reference_price", "reference_regime"),
+)
 
 
 def basis_of(entry: ManagedAsset) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from bot.lifecycle.command_payloads import (
 from bot.lifecycle.documents import Drift, ManagedAsset, ManagedStateContent, ReasonNote
 from bot.lifecycle.drift_kinds import DRIFT_THAT_KEEPS_EXITS, basis_of, drifts_of
 from bot.lifecycle.events import EventType
+from bot.lifecycle.exit_rules import orders_in_flight
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 from bot.lifecycle.transitions import transition
 
@@ -144,20 +145,25 @@ def _quantity_of(
     there = _decimal(evidence.get("current_quantity"))
     if there is None or entry.approved_quantity is None:
         return {}
-    if entry.exit_intent is not None:
+    if entry.buy_intent is not None:
+        raise RefusedError("The quantity cannot be accepted while a buy is in flight", code="buy_in_flight")
+    if orders_in_flight(entry):
         raise RefusedError(
             "The quantity cannot be accepted while an exit is in flight", code="exit_in_flight"
         )
     # What was sold before was there when it was approved.
     most = entry.approved_quantity if at_most is None else at_most
-    quantity = min(most, there + (entry.sold_quantity or ZERO))
-    if quantity <= (entry.sold_quantity or ZERO):
+    sold, bought = entry.sold_quantity or ZERO, entry.bought_quantity or ZERO
+    quantity = min(most, there + sold - bought)
+    if there <= ZERO or quantity + bought <= sold:
         raise RefusedError(
             "Nothing of the coin is there",
             code="balance_too_small",
             why="Today's facts cannot become the reference of a quantity of zero.",
             fix="Release it instead: bot release ASSET",
         )
+    if quantity <= ZERO:  # more is gone than was handed over: what own buys brought is less, too
+        return {"approved_quantity": ZERO, "bought_quantity": bought + quantity}
     return {"approved_quantity": quantity}
 
 

@@ -4,9 +4,11 @@
 2. `exits: off`, a release that is immediate, and a drift that doubts the quantity let no intent open.
    SR-15: the bot never sells because of drift; price and regime drift keep the agreed exits (T20).
 3. The quantity promise: what closed intents sold, plus every open one at full size, is at most the
-   approved quantity.
+   approved quantity. A stop that rests at the exchange counts like an open intent (`resting_stop_rules`).
 4. A full exit (or a rest below what the exchange accepts) is T13, T19 or T20; a partial one leaves the
    state; an intent whose order ended is closed.
+5. A buy that is in flight holds no exit up: what has arrived is sold at once. Only the end of the exit (T13,
+   T19, T20) waits for the exchange's word on the buy: what it brought is a rest that is still to be sold.
 """
 
 from decimal import Decimal
@@ -25,26 +27,46 @@ from bot.lifecycle.documents import (
     ManagedAsset,
     ManagedStateContent,
     ReleaseMode,
+    RestingStop,
 )
 from bot.lifecycle.drift_kinds import doubts_quantity
 from bot.lifecycle.events import EventType
 from bot.lifecycle.exit_triggers import due_exit
 from bot.lifecycle.states import AssetState
+from bot.lifecycle.trailing import agreed_stop, live_stop
+from bot.lifecycle.trailing_terms import Trail
 
 
 def promised_rest(entry: ManagedAsset) -> Decimal:
-    """Return how much may still be sold: approved, less sold, less what is open at full size."""
-    approved = entry.approved_quantity or ZERO
-    in_flight = entry.exit_intent.quantity if entry.exit_intent else ZERO
-    return max(ZERO, approved - (entry.sold_quantity or ZERO) - in_flight)
+    """Return how much may still be sold: approved and bought, less sold, less what is open at full size.
+
+    A buy that is in flight is not in it: what has not arrived is never sold.
+    """
+    in_flight = sum((order.quantity for order in orders_in_flight(entry)), ZERO)
+    return max(ZERO, entry.promised_quantity - (entry.sold_quantity or ZERO) - in_flight)
 
 
-def live_levels(entry: ManagedAsset) -> tuple[Decimal, Decimal]:
-    """Return the stop and the target that count now: the promotion's, unless a person set others (C1)."""
-    live = entry.overrides or {}
-    stop_loss = live.get("stop_loss", entry.stop_loss)
-    take_profit = live.get("take_profit", entry.take_profit)
-    return Decimal(stop_loss or ZERO), Decimal(take_profit or ZERO)
+def orders_in_flight(entry: ManagedAsset) -> tuple[ExitIntent | RestingStop, ...]:
+    """Return what the exchange may be selling of the coin: an exit order or a resting stop, never both."""
+    return tuple(order for order in (entry.exit_intent, entry.resting_stop) if order is not None)
+
+
+def filled_in_flight(entry: ManagedAsset) -> tuple[Decimal, Decimal]:
+    """Return what these have sold so far, not yet in `sold_quantity`: base units, and quote units."""
+    orders = orders_in_flight(entry)
+    return (
+        sum((order.filled_quantity for order in orders), ZERO),
+        sum((order.filled_quote for order in orders), ZERO),
+    )
+
+
+def live_levels(entry: ManagedAsset, trail: Trail | None = None) -> tuple[Decimal, Decimal]:
+    """Return the stop and the target that count now: the promotion's, unless a person set others (C1).
+
+    With what is on record of a stop that follows the price, the stop is the one that it has reached.
+    """
+    take_profit = (entry.overrides or {}).get("take_profit", entry.take_profit)
+    return live_stop(entry, trail), Decimal(take_profit or ZERO)
 
 
 def why_no_exit(entry: ManagedAsset) -> str | None:
@@ -65,15 +87,29 @@ def why_no_exit(entry: ManagedAsset) -> str | None:
             return "transition_not_allowed"
 
 
+def why_no_exit_now(content: ManagedStateContent, asset: str) -> str | None:
+    """Return the same of a coin in its home: a trading halt with exits off lets none leave either."""
+    if content.trading_halt is not None and content.trading_halt.exits is Exits.OFF:
+        in_flight = entry_of(content, asset).exit_intent is not None
+        return "exit_in_flight" if in_flight else "trading_halted"
+    return why_no_exit(entry_of(content, asset))
+
+
 def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent) -> Change:
     """Commit that this order is about to be sent."""
     entry = entry_of(content, act.asset)
-    code = why_no_exit(entry)
+    code = why_no_exit_now(content, act.asset)
     if code is not None:
         raise RefusedError(
             f"{act.asset}: no exit order may leave now", code=code, why=f"The asset stands at {entry.state}."
         )
-    stop_loss, take_profit = live_levels(entry)
+    if entry.resting_stop is not None:  # both could sell the same coins
+        raise RefusedError(
+            f"{act.asset}: its stop still rests at the exchange",
+            code="stop_is_resting",
+            why=f"The order {entry.resting_stop.client_order_id} must have ended first.",
+        )
+    stop_loss, take_profit = live_levels(entry, payload.trail)
     forced = payload.reason is ExitReason.FORCE_EXIT and bool(entry.force_exit)
     due = due_exit(last=payload.trigger_price, stop_loss=stop_loss, take_profit=take_profit, forced=forced)
     if due is not payload.reason:  # the ground moved between the loop's look and this lock
@@ -96,8 +132,15 @@ def open_intent(content: ManagedStateContent, act: Act, payload: OpenExitIntent)
         reason=payload.reason,
         trigger_price=payload.trigger_price,
         opened_at=act.now,
+        trail=payload.trail if _by_trail(entry, payload) else None,
     )
-    return amend(content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": intent})
+    data = {"stop_loss": stop_loss, "agreed_stop_loss": agreed_stop(entry)} if intent.trail else None
+    return amend(content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": intent}, data=data)
+
+
+def _by_trail(entry: ManagedAsset, payload: OpenExitIntent) -> bool:
+    """Say whether the sale is due only because the stop has followed the price up."""
+    return payload.reason is ExitReason.STOP_LOSS and payload.trigger_price > agreed_stop(entry)
 
 
 def close_intent(content: ManagedStateContent, act: Act, payload: CloseExitIntent) -> Change:
@@ -115,7 +158,7 @@ def close_intent(content: ManagedStateContent, act: Act, payload: CloseExitInten
         EventType.EXIT_INTENT_CLOSED,
         set_fields={
             "exit_intent": None,
-            **_booked(entry, filled, filled_quote),
+            **booked(entry, filled, filled_quote),
             "reason": note(payload.reason_code, payload.text),
         },
         data={
@@ -132,31 +175,45 @@ _SOLD = {
     ExitReason.TAKE_PROFIT: "sold at the agreed target",
     ExitReason.FORCE_EXIT: "sold because a person asked for it",
 }
+_SOLD_BY_TRAIL = "sold at the stop that had followed the price up"
+
+
+def _sold_words(entry: ManagedAsset, order: ExitIntent | RestingStop, reason: ExitReason) -> str:
+    level = order.stop_price if isinstance(order, RestingStop) else order.trigger_price
+    trailed = reason is ExitReason.STOP_LOSS and level > agreed_stop(entry)
+    return _SOLD_BY_TRAIL if trailed else _SOLD[reason]
 
 
 def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedExit) -> Change:
-    """T13, T19, T20 on a full exit; else book the fill and stay."""
-    entry, intent = _open_intent_of(content, act, payload.client_order_id)
-    _check_fill(act, intent, payload.filled_quantity)
-    data = msgspec.to_builtins(payload, builtin_types=(Decimal,)) | {"exit_reason": intent.reason.value}
-    if not payload.is_final:
+    """T13, T19, T20 on a full exit; else book the fill and stay. A resting stop's fills are booked alike."""
+    entry = entry_of(content, act.asset)
+    order: ExitIntent | RestingStop
+    stop = entry.resting_stop
+    if stop is not None and stop.client_order_id == payload.client_order_id:
+        order, reason, field = stop, ExitReason.STOP_LOSS, "resting_stop"
+        opened, closed = EventType.RESTING_STOP_OPENED, EventType.RESTING_STOP_CLOSED
+    else:
+        entry, order = _open_intent_of(content, act, payload.client_order_id)
+        reason, field = order.reason, "exit_intent"
+        opened, closed = EventType.EXIT_INTENT_OPENED, EventType.EXIT_INTENT_CLOSED
+    _check_fill(act, order, payload.filled_quantity)
+    data = msgspec.to_builtins(payload, builtin_types=(Decimal,)) | {"exit_reason": reason.value}
+    fee = sum((fee.amount for fee in payload.fees if fee.asset == act.asset), ZERO)
+    sums = booked(entry, payload.filled_quantity, payload.filled_quote, fee)
+    rest = entry.promised_quantity - (sums["sold_quantity"] or ZERO)
+    done = payload.filled_quantity > ZERO and (payload.rest_is_dust or rest <= ZERO)
+    fields: dict[str, Any] = {field: None, **sums}
+    if not payload.is_final or (done and entry.buy_intent is not None):  # rule 5
         progress = msgspec.structs.replace(
-            intent,
+            order,
             filled_quantity=payload.filled_quantity,
             filled_quote=payload.filled_quote,
             exchange_order_id=payload.exchange_order_id,
         )
-        return amend(
-            content, act, EventType.EXIT_INTENT_OPENED, set_fields={"exit_intent": progress}, data=data
-        )
-    fee = sum((fee.amount for fee in payload.fees if fee.asset == act.asset), ZERO)
-    booked = _booked(entry, payload.filled_quantity, payload.filled_quote, fee)
-    rest = (entry.approved_quantity or ZERO) - (booked["sold_quantity"] or ZERO)
-    done = payload.filled_quantity > ZERO and (payload.rest_is_dust or rest <= ZERO)
-    fields: dict[str, Any] = {"exit_intent": None, **booked}
+        return amend(content, act, opened, set_fields={field: progress}, data=data)
     if not done:
-        return amend(content, act, EventType.EXIT_INTENT_CLOSED, set_fields=fields, data=data)
-    fields |= {"force_exit": None, "reason": note(f"exit_{intent.reason}", _SOLD[intent.reason])}
+        return amend(content, act, closed, set_fields=fields, data=data)
+    fields |= {"force_exit": None, "reason": note(f"exit_{reason}", _sold_words(entry, order, reason))}
     if entry.state is AssetState.RELEASE_PENDING:  # T14 follows: the system's pass completes the release
         return amend(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
     return move(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
@@ -175,7 +232,7 @@ def _open_intent_of(
     return entry, entry.exit_intent
 
 
-def _check_fill(act: Act, intent: ExitIntent, filled: Decimal) -> None:
+def _check_fill(act: Act, intent: ExitIntent | RestingStop, filled: Decimal) -> None:
     if not intent.filled_quantity <= filled <= intent.quantity:
         raise RefusedError(
             f"{act.asset}: the exchange reports {text(filled)} filled",
@@ -185,9 +242,10 @@ def _check_fill(act: Act, intent: ExitIntent, filled: Decimal) -> None:
         )
 
 
-def _booked(
+def booked(
     entry: ManagedAsset, filled: Decimal, filled_quote: Decimal, fee: Decimal = ZERO
 ) -> dict[str, Decimal | None]:
+    """Return the sums of the agreement with what an ended order sold; base and quote units."""
     if filled == ZERO:
         return {"sold_quantity": entry.sold_quantity, "sold_quote": entry.sold_quote}
     return {

@@ -23,12 +23,20 @@ from bot.lifecycle.command_payloads import (
     ReleaseManagedAsset,
     ResumeManagedAsset,
 )
+from bot.lifecycle.dca_terms import check_terms
 from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent, ReleaseMode
 from bot.lifecycle.drift_kinds import doubts_quantity, is_unresolved
 from bot.lifecycle.drift_rules import accepted_facts
 from bot.lifecycle.events import EventType
-from bot.lifecycle.level_rules import check_distance, check_features, check_order, check_override_depth
+from bot.lifecycle.level_rules import (
+    check_distance,
+    check_features,
+    check_order,
+    check_override_depth,
+    named_levels,
+)
 from bot.lifecycle.states import AssetState, user_of
+from bot.lifecycle.trailing_rules import Ground, agreed_trailing
 from bot.lifecycle.transitions import transition
 
 _LIVE = (AssetState.MANAGED_ACTIVE, AssetState.MANAGED_PAUSED)
@@ -56,7 +64,15 @@ def pause(content: ManagedStateContent, act: Act, payload: PauseManagedAsset) ->
         change = amend(content, act, EventType.ASSET_PAUSED, set_fields=fields)
     else:
         change = move(content, act, EventType.ASSET_PAUSED, set_fields=fields)
-    return _with_detail(change, exits=payload.exits.value, order_in_flight=in_flight)
+    resting = entry.resting_stop.client_order_id if entry.resting_stop else None
+    buying = entry.buy_intent.client_order_id if entry.buy_intent else None
+    return _with_detail(
+        change,
+        exits=payload.exits.value,
+        order_in_flight=in_flight,
+        resting_stop=resting,
+        buy_in_flight=buying,
+    )
 
 
 def resume(content: ManagedStateContent, act: Act, payload: ResumeManagedAsset) -> Change:
@@ -101,8 +117,10 @@ def release(content: ManagedStateContent, act: Act, payload: ReleaseManagedAsset
                 code="release_pending_already",
                 why=f"The asset stands at {entry.state}, mode {entry.release_mode}.",
             )
-        return amend(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
-    return move(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
+        change = amend(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
+    else:
+        change = move(content, act, EventType.ASSET_RELEASE_REQUESTED, set_fields=fields)
+    return _with_detail(change, bought_quantity=entry.bought_quantity)
 
 
 def complete_release(content: ManagedStateContent, act: Act, payload: CompleteManagedRelease) -> Change:
@@ -113,6 +131,10 @@ def complete_release(content: ManagedStateContent, act: Act, payload: CompleteMa
             raise RefusedError(f"{act.asset}: nobody asked for its release", code="release_not_requested")
         if entry.exit_intent is not None:
             raise RefusedError(f"{act.asset}: an exit order is still open", code="exit_in_flight")
+        if entry.buy_intent is not None:
+            raise RefusedError(f"{act.asset}: a buy order is still open", code="buy_in_flight")
+        if entry.resting_stop is not None:
+            raise RefusedError(f"{act.asset}: its stop still rests at the exchange", code="stop_is_resting")
     return move(
         content,
         act,
@@ -125,11 +147,12 @@ def complete_release(content: ManagedStateContent, act: Act, payload: CompleteMa
 def override_levels(content: ManagedStateContent, act: Act, payload: OverrideManagedLevels) -> Change:
     """C1: a person sets levels by hand; the event carries the difference."""
     entry = _live_entry(content, act)
-    names = ("stop_loss", "take_profit", "max_allocation_usdt", "trailing", "dca", "synthetic_entry_value")
-    given = {name: value for name in names if (value := getattr(payload, name)) is not None}
+    given = named_levels(payload)
+    del given["reason"]
     if not given:
         raise RefusedError(f"{act.asset}: the override names no value", code="nothing_to_change")
     check_override_depth(act, given)
+    check_terms(act.asset, payload.dca)
     if "synthetic_entry_value" in given:
         given["synthetic_entry"] = given.pop("synthetic_entry_value")
     live = {**(entry.overrides or {}), **given}
@@ -140,6 +163,9 @@ def override_levels(content: ManagedStateContent, act: Act, payload: OverrideMan
     basis = live.get("synthetic_entry", entry.synthetic_entry) or reference
     check_distance(act, stop_loss=stop, reference=reference, entry=basis)
     check_features(act, dca=given.get("dca"))
+    if "trailing" in given:
+        ground = Ground(reference, entry.atr or ZERO, stop, target)
+        given["trailing"] = live["trailing"] = agreed_trailing(act, given["trailing"], ground)
     if given.get("max_allocation_usdt", Decimal(1)) <= ZERO:
         raise RefusedError(f"{act.asset}: the allocation is not above zero", code="quantity_invalid")
     events = [EventType.OPERATOR_OVERRIDE]
@@ -163,6 +189,8 @@ def force_exit(content: ManagedStateContent, act: Act, payload: ForceManagedExit
         )
     if entry.state is AssetState.MANAGED_PAUSED and entry.exits is Exits.OFF:
         raise RefusedError(f"{act.asset} is paused with exits off", code="exits_are_off")
+    if content.trading_halt is not None and content.trading_halt.exits is Exits.OFF:
+        raise RefusedError(f"{act.asset}: trading is halted with exits off", code="trading_halted")
     return amend(
         content,
         act,

@@ -6,13 +6,23 @@
 4. What is disabled stays out, also by an override (Q-MH-13).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 from bot.kernel.errors import RefusedError
 from bot.kernel.money import HUNDRED, ZERO, text
 from bot.lifecycle.change import Act
+from bot.lifecycle.command_payloads import LevelOverrides
 from bot.lifecycle.policy import OVERRIDABLE, Feature
+
+
+def named_levels(given: LevelOverrides) -> dict[str, Any]:
+    """Return the levels that somebody named, as plain data: what a document keeps."""
+    plain: dict[str, Any] = msgspec.to_builtins(given, builtin_types=(Decimal,))
+    return plain
 
 
 def check_order(asset: str, *, stop_loss: Decimal, reference: Decimal, take_profit: Decimal) -> None:
@@ -53,7 +63,7 @@ def check_override_depth(act: Act, fields: Collection[str]) -> None:
 def check_features(act: Act, *, dca: object = None, strategy_group: str = "") -> None:
     """Refuse averaging and the pump-and-dump group where they are disabled (`feature_disabled`, Q-MH-13)."""
     asked = {
-        Feature.DCA: bool(dca),
+        Feature.DCA: bool(dca) and not (isinstance(dca, Mapping) and dca.get("steps") == 0),
         Feature.T2_RECOMMENDATION: strategy_group == "t2_pump_dump",
     }
     for feature, is_asked in asked.items():

@@ -1,16 +1,20 @@
 """Bringing a kept version, or a wanted hand edit, back as the live managed state.
 
-1. No order may be in flight: neither the live nor the wanted content has an open exit intent (R4).
+1. No order may be in flight: neither the live nor the wanted content has an open exit intent or a resting
+   stop, or buys (R4).
 2. A coin comes into the bot's hands by an approval only (T04, SR-12). These commands may let a coin go
    (DR-11: the admin who sends them is the user's act, told per asset), never take one.
-3. The agreed terms stay, no more is handed over than now, and what was sold stays sold.
+3. The agreed terms stay, no more is handed over than now, and what was sold or bought stays so.
 4. A proposal that was decided or ran out does not come back (R3).
-5. One event per changed asset with its before and after, so that the log alone still gives the state.
+5. A trading halt is none of their business: it stays as it is, and only `resume_trading` ends it.
+6. One event per changed asset with its before and after, so that the log alone still gives the state.
 """
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from bot.kernel.errors import RefusedError
 from bot.kernel.ids import is_asset
@@ -18,6 +22,7 @@ from bot.kernel.money import ZERO, text
 from bot.lifecycle.change import Act, Change, entry_of, records_of
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.lifecycle.events import Event, EventType
+from bot.lifecycle.exit_rules import orders_in_flight
 from bot.lifecycle.states import AWAITING, IN_THE_BOTS_HANDS, AssetState
 
 _AGREED = (
@@ -29,7 +34,8 @@ _AGREED = (
 
 _NEVER_BY_HAND = (
     *("approved_quantity", "sold_quantity", "sold_quote", "reference_price", "reference_regime", "atr"),
-    *("fee_quantity", "overrides", "drift", "further_drifts"),
+    *("bought_quantity", "bought_quote", "bought_steps", "last_buy_price"),
+    *("fee_quantity", "late_fills", "overrides", "drift", "further_drifts"),
 )
 """Further fields of such a coin that change by their own commands, never by a hand edit."""
 
@@ -67,8 +73,8 @@ def merged(
             assets[name] = edited.managed_assets[name]
         if name in edited.pending_proposals:
             pending[name] = edited.pending_proposals[name]
-    return ManagedStateContent(
-        managed_assets=dict(sorted(assets.items())), pending_proposals=dict(sorted(pending.items()))
+    return msgspec.structs.replace(
+        live, managed_assets=dict(sorted(assets.items())), pending_proposals=dict(sorted(pending.items()))
     )
 
 
@@ -86,17 +92,29 @@ def bring_back(
     Raises:
         RefusedError: `content_unchanged`, `exit_in_flight` or `content_not_allowed` with every objection.
     """
+    wanted = msgspec.structs.replace(wanted, trading_halt=content.trading_halt)
     changed = changed_assets(content, wanted)
     if not changed:
         raise RefusedError("Nothing would change.", code="content_unchanged")
+    buying = sorted(
+        name
+        for name, entry in [*content.managed_assets.items(), *wanted.managed_assets.items()]
+        if entry.buy_intent is not None
+    )
+    if buying:
+        raise RefusedError(
+            f"{buying[0]}: a buy order is open in the live or in the wanted content",
+            code="buy_in_flight",
+            why="What it buys could not be booked afterwards.",
+        )
     in_flight = sorted(
         name
         for name, entry in [*content.managed_assets.items(), *wanted.managed_assets.items()]
-        if entry.exit_intent is not None
+        if orders_in_flight(entry)
     )
     if in_flight:
         raise RefusedError(
-            f"{in_flight[0]}: an exit order is open in the live or in the wanted content",
+            f"{in_flight[0]}: an order is in flight in the live or in the wanted content",
             code="exit_in_flight",
             why="What it fills could not be booked afterwards.",
             fix=f"Wait until it is booked: bot holdings show {in_flight[0]}; or choose another version.",
@@ -167,9 +185,16 @@ def _promise_objections(asset: str, live: ManagedAsset, entry: ManagedAsset) -> 
     approved, now = (one.approved_quantity or ZERO for one in (entry, live))
     if approved > now:
         yield f"{asset}: {text(approved)} would be in the bot's hands, {text(now)} are."
+    bought = _bought(entry), _bought(live)
+    if bought[0] != bought[1]:
+        yield f"{asset}: {text(bought[1][0])} were bought, the content knows of {text(bought[0][0])}."
     sold = _sold(entry), _sold(live)
     if sold[0] < sold[1]:
         yield f"{asset}: {text(sold[1])} were sold, and the content knows of {text(sold[0])} only."
+
+
+def _bought(entry: ManagedAsset) -> tuple[Decimal, Decimal, int]:
+    return entry.bought_quantity or ZERO, entry.bought_quote or ZERO, entry.bought_steps or 0
 
 
 def _sold(entry: ManagedAsset) -> Decimal:

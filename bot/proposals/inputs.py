@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -156,7 +156,7 @@ class _Kept:
 
 def _content(kind: InputKind, facts: ProposalFacts, policy: ProposalPolicy) -> object:
     contents: dict[InputKind, object] = {
-        InputKind.MARKET_RULES: facts.rules,
+        InputKind.MARKET_RULES: _rules_that_count(facts.rules),
         InputKind.TICKER: facts.ticker,
         InputKind.ORDER_BOOK: facts.book,
         InputKind.CANDLES_DAILY: facts.daily,
@@ -174,6 +174,13 @@ def _content(kind: InputKind, facts: ProposalFacts, policy: ProposalPolicy) -> o
         InputKind.POLICY: policy,
     }
     return contents[kind]
+
+
+def _rules_that_count(rules: MarketRules) -> dict[str, Any]:
+    """Return the filters that a proposal's numbers rest on: a rule for orders alone changes no kept bytes."""
+    kept = msgspec.structs.asdict(rules)
+    del kept["lowest_sell_share"]
+    return kept
 
 
 def _collected(kind: InputKind, facts: ProposalFacts, policy: ProposalPolicy) -> CollectedInput:

@@ -1,13 +1,16 @@
 """The gates that every order passes, in order; the first no ends it.
 
 1. `managed_coin` (`_is_base_unmanaged`): no order ever touches a coin that nobody handed over.
-2. `exits_allowed`: the asset's state and its pause let an exit leave now.
-3. `agreed_exit`: a stop, a target or a person's order asks for this sale at this price. SR-15: in a coin
+2. `exits_allowed`: the asset's state, its pause and a trading halt let an exit leave now.
+3. `agreed_exit`: a stop, a target or a person's order asks for this sale at this price. The stop is the
+   agreed one, or above it what the recorded highest price less the agreed distance makes it. SR-15: in a coin
    that drifted anything else is a broken stop rule, because the bot never sells because of drift.
 4. `quantity_promise`: never more than was handed over and is left.
 5. `wallet`: never more than is there, free.
 6. `lot_size`, `minimum_notional`: on the exchange's grid and above its minimum.
 7. `price_sanity`: the price that triggered is one that a market can have.
+8. `price_fresh`: the price is not older than `trading.price_max_age_s`. A stop that fires on yesterday's
+   price sells into a market that nobody has looked at; a person's ordered sale goes at any price.
 """
 
 from decimal import Decimal
@@ -21,9 +24,10 @@ from bot.kernel.market import MarketRules, Ticker
 from bot.kernel.money import ZERO, is_on_step, text
 from bot.lifecycle.documents import ExitReason, ManagedStateContent
 from bot.lifecycle.drift_kinds import is_unresolved
-from bot.lifecycle.exit_rules import live_levels, promised_rest, why_no_exit
+from bot.lifecycle.exit_rules import live_levels, promised_rest, why_no_exit_now
 from bot.lifecycle.exit_triggers import due_exit
 from bot.lifecycle.states import IN_THE_BOTS_HANDS
+from bot.lifecycle.trailing_terms import Trail
 from bot.risk.verdict import Approved, Denied
 
 _WIDEST_SPREAD = Decimal("0.5")
@@ -39,11 +43,23 @@ class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the sale is for."""
     wallet_free: Decimal | None
     """Base units; None where the exchange did not tell."""
+    price_age_s: Decimal | None = None
+    """How old the price is at this moment; None where nobody knows."""
+    price_max_age_s: Decimal | None = None
+    """How old it may be; None asks for no age."""
+    trail: Trail | None = None
+    """What is on record of a stop that follows the price: the gate derives the level from it anew."""
 
 
 def is_base_unmanaged(managed: ManagedStateContent, asset: str) -> bool:
     """Say whether the bot must keep its hands off this coin."""
     return managed.state_of(asset) not in IN_THE_BOTS_HANDS
+
+
+def is_sane_price(ticker: Ticker, symbol: str) -> bool:
+    """Say whether a market can have these prices: bid not above ask, the last trade near the bid."""
+    near = abs(ticker.last - ticker.bid) <= ticker.last * _WIDEST_SPREAD
+    return ticker.symbol == symbol and ZERO < ticker.bid <= ticker.ask and near
 
 
 def check_exit(order: OrderRequest, facts: GateFacts) -> Approved[OrderRequest] | Denied:
@@ -75,7 +91,7 @@ def _managed_coin(order: OrderRequest, facts: GateFacts) -> Denied | None:
 
 def _exits_allowed(order: OrderRequest, facts: GateFacts) -> Denied | None:
     entry = facts.managed.managed_assets[base_of(order.symbol)]
-    code = why_no_exit(entry)
+    code = why_no_exit_now(facts.managed, base_of(order.symbol))
     if code is None:
         return None
     return Denied(
@@ -89,7 +105,7 @@ def _exits_allowed(order: OrderRequest, facts: GateFacts) -> Denied | None:
 def _agreed_exit(order: OrderRequest, facts: GateFacts) -> Denied | None:
     asset = base_of(order.symbol)
     entry = facts.managed.managed_assets[asset]
-    stop_loss, take_profit = live_levels(entry)
+    stop_loss, take_profit = live_levels(entry, facts.trail)
     last = facts.ticker.last
     due = due_exit(last=last, stop_loss=stop_loss, take_profit=take_profit, forced=bool(entry.force_exit))
     if due is facts.reason:
@@ -153,14 +169,27 @@ def _minimum_notional(order: OrderRequest, facts: GateFacts) -> Denied | None:
 
 def _price_sanity(order: OrderRequest, facts: GateFacts) -> Denied | None:
     ticker = facts.ticker
-    sane = ZERO < ticker.bid <= ticker.ask and abs(ticker.last - ticker.bid) <= ticker.last * _WIDEST_SPREAD
-    if ticker.symbol == order.symbol and sane:
+    if is_sane_price(ticker, order.symbol):
         return None
     return Denied(
         gate="price_sanity",
         limit=f"0 < bid <= ask, last within {_WIDEST_SPREAD:%} of the bid",
         actual=f"last {text(ticker.last)}, bid {text(ticker.bid)}, ask {text(ticker.ask)}",
         sentence="These prices cannot be right, so nothing is sold on them.",
+    )
+
+
+def _price_fresh(_order: OrderRequest, facts: GateFacts) -> Denied | None:
+    limit_s, age_s = facts.price_max_age_s, facts.price_age_s
+    if limit_s is None or facts.reason is ExitReason.FORCE_EXIT:
+        return None
+    if age_s is not None and age_s <= limit_s:
+        return None
+    return Denied(
+        gate="price_fresh",
+        limit=f"{text(limit_s)} s",
+        actual="unknown" if age_s is None else f"{text(age_s)} s",
+        sentence="The price is too old to sell on; the exit waits for a fresh one.",
     )
 
 
@@ -173,4 +202,5 @@ _EXIT_GATES = (
     _lot_size,
     _minimum_notional,
     _price_sanity,
+    _price_fresh,
 )

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Approved(msgspec.Struct, Generic[T], frozen=True):
-    """An order that passed every gate; only `bot.risk.order_gates` makes one."""
+    """An order that passed every gate; only the gates of `bot.risk` make one."""
 
     order: T
     gates: tuple[str, ...]

@@ -32,7 +32,14 @@ RISKIER: dict[str, tuple[Any, Any]] = {
     "lifecycle.regime_drift": ("opposite", "off"),
     "lifecycle.drift_price_max_age_s": (60, 1),  # every price is too old then: no price drift, ever
     "trading.regime_reads_per_cycle": (2, 0),
+    "trading.own_trades_reads_per_cycle": (2, 0),
     "trading.cycle_s": (5, 3600),
+    "trading.price_max_age_s": (60, 600),
+    "watchdog.stale_data_s": (120, 0),
+    "watchdog.stale_loop_s": (180, 600),
+    "watchdog.exits": ("on", "off"),
+    "trading.resting_stop": ("on", "off"),
+    "trading.resting_stop_buffer_bps": (100, 500),  # a sale may bring so much less
     "lifecycle.approval_facts_max_age_s": (60, 120),
     "risk.investable_capital_usdt": (0, 500),
     "risk.blacklist": (["SOL", "XRP"], ["XRP"]),
@@ -48,6 +55,10 @@ def review(
     return review_settings(before, after, file=file or {}, environ=environ or {})
 
 
+BOTH_WAYS = {"trading.resting_stop"}
+"""Off, nobody sells for a dead bot; on, orders of the bot's own rest at the exchange and lock coins."""
+
+
 def test_every_setting_that_can_raise_risk_has_its_example_here() -> None:
     missing = [
         row.name
@@ -61,7 +72,25 @@ def test_every_setting_that_can_raise_risk_has_its_example_here() -> None:
 def test_what_raises_risk_is_marked_and_the_way_back_is_not(name: str) -> None:
     low, high = RISKIER[name]
     assert review({name: low}, {name: high}).confirmation == name
-    assert review({name: high}, {name: low}).confirmation == ""
+    assert review({name: high}, {name: low}).confirmation == (name if name in BOTH_WAYS else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "is_risk"),
+    [
+        ("watchdog.stale_data_s", 120, 121, True),
+        ("watchdog.stale_data_s", 121, 120, False),
+        ("watchdog.stale_data_s", 0, 3600, False),
+        ("watchdog.stale_loop_s", 180, 0, True),
+        ("trading.price_max_age_s", 60, 10, True),  # a stop would wait for prices that never come so young
+        ("trading.price_max_age_s", 10, 60, False),
+        ("trading.price_max_age_s", 600, 10, True),
+    ],
+)
+def test_a_watch_that_is_slowed_or_switched_off_is_confirmed(
+    *, name: str, before: int, after: int, is_risk: bool
+) -> None:
+    assert review({name: before}, {name: after}).confirmation == (name if is_risk else "")
 
 
 def test_a_setting_that_falls_back_to_the_files_may_raise_risk_as_well() -> None:

@@ -12,10 +12,13 @@ from bot.commands.bus import CommandMaker, parse_payload
 from bot.commands.registry import SPECS
 from bot.kernel.errors import RefusedError, UsageError
 from bot.lifecycle import command_payloads as p
+from bot.lifecycle.buy_payloads import CloseBuyIntent, OpenBuyIntent, RecordManagedBuy
 from bot.lifecycle.commands import CommandType as C
 from bot.lifecycle.commands import NewCommand
+from bot.lifecycle.dca_terms import DcaTerms
 from bot.lifecycle.documents import ExitReason, Exits
 from bot.lifecycle.roles import Role, User
+from bot.lifecycle.trailing_terms import Trail, TrailingTerms
 from bot.storage.files.json_codec import decode_strict, encode
 from bot.storage.schema_check import product_schemas
 from tests.fakes.fake_clock import START, FakeClock
@@ -34,6 +37,16 @@ BASELINE: dict[str, Any] = {
     "tradable_quote": ["USDT"],
     "assets": {"SOL": {"policy": "frozen", "quantity": D("25.5")}},
 }
+TRAILING = TrailingTerms(
+    enabled=True,
+    activation_price=D(120),
+    activation_pct=D(1),
+    activation_atr=D(1),
+    distance=D(5),
+    distance_pct=D(4),
+    distance_atr=D(1),
+)
+DCA = DcaTerms(steps=3, step_pct=D("2.5"), max_additional_usdt=D(300))
 FULL: dict[C, p.Payload] = {
     C.REQUEST_MANAGED_PROPOSAL: p.RequestManagedProposal(
         quantity=D("7.5"), synthetic_entry_method=p.EntryMethod.MANUAL, synthetic_entry_value=D("0.00000001")
@@ -51,7 +64,7 @@ FULL: dict[C, p.Payload] = {
         variant="recommended",
         confirm="SOL:recommended",
         overrides=p.LevelOverrides(
-            stop_loss=D(90), take_profit=D(130), max_allocation_usdt=D(1), trailing={"enabled": True}, dca={}
+            stop_loss=D(90), take_profit=D(130), max_allocation_usdt=D(1), trailing=TRAILING, dca=DCA
         ),
     ),
     C.REJECT_MANAGED_PROPOSAL: p.RejectManagedProposal(proposal_id="p1", reason="no"),
@@ -69,13 +82,17 @@ FULL: dict[C, p.Payload] = {
         stop_loss=D(90),
         take_profit=D(130),
         max_allocation_usdt=D(1),
-        trailing={},
-        dca={},
+        trailing=TRAILING,
+        dca=DCA,
         synthetic_entry_value=D(80),
     ),
     C.FORCE_MANAGED_EXIT: p.ForceManagedExit(confirm="SOL:exit", reason="out"),
     C.OPEN_EXIT_INTENT: p.OpenExitIntent(
-        client_order_id="o1", quantity=D("1.5"), reason=ExitReason.TAKE_PROFIT, trigger_price=D(130)
+        client_order_id="o1",
+        quantity=D("1.5"),
+        reason=ExitReason.STOP_LOSS,
+        trigger_price=D(120),
+        trail=Trail(highest_price=D(130), tick_size=D("0.01"), trailing_from=NOW),
     ),
     C.CLOSE_EXIT_INTENT: p.CloseExitIntent(
         client_order_id="o1", reason_code="x", text="y", filled_quantity=D(1), filled_quote=D(90)
@@ -89,7 +106,43 @@ FULL: dict[C, p.Payload] = {
         filled_quote=D(195),
         fees=(p.PaidFee(asset="USDT", amount=D("0.195")),),
         rest_is_dust=True,
+        late=p.LateBasis(
+            proposal_id="p1",
+            reason=ExitReason.STOP_LOSS,
+            booked_quantity=D(1),
+            booked_quote=D(90),
+            booked_fee=D("0.1"),
+        ),
     ),
+    C.OPEN_RESTING_STOP: p.OpenRestingStop(
+        client_order_id="o1",
+        quantity=D("1.5"),
+        stop_price=D(120),
+        limit_price=D(119),
+        trail=Trail(highest_price=D(130), tick_size=D("0.01"), trailing_from=NOW),
+    ),
+    C.CLOSE_RESTING_STOP: p.CloseRestingStop(client_order_id="o1", reason_code="x", text="y"),
+    C.OPEN_BUY_INTENT: OpenBuyIntent(
+        client_order_id="o1",
+        quantity=D("1.5"),
+        limit_price=D(99),
+        step=1,
+        trigger_price=D(98),
+        capped_by="hard_cap",
+    ),
+    C.CLOSE_BUY_INTENT: CloseBuyIntent(client_order_id="o1", reason_code="x", text="y"),
+    C.RECORD_MANAGED_BUY: RecordManagedBuy(
+        client_order_id="o1",
+        exchange_order_id="x1",
+        order_status="filled",
+        is_final=True,
+        filled_quantity=D("1.5"),
+        filled_quote=D(148),
+        fees=(p.PaidFee(asset="SOL", amount=D("0.0015")),),
+    ),
+    C.HALT_TRADING: p.HaltTrading(text="x", exits=Exits.OFF, cause="stale_data"),
+    C.UPDATE_TRADING_HALT: p.UpdateTradingHalt(cause_is_there=False, text="x"),
+    C.RESUME_TRADING: p.ResumeTrading(confirm="resume:stale_data", reason="x", accept=True),
     C.APPLY_BASELINE_HOLDINGS: p.ApplyBaselineHoldings(baseline=BASELINE),
     C.CLEAR_BASELINE_HOLDINGS: p.NoPayload(),
     C.APPLY_RUNTIME_CONFIG: p.ApplyRuntimeConfig(

@@ -19,6 +19,8 @@ OPERATORS = {
     C.PAUSE_MANAGED_ASSET,
     C.RESUME_MANAGED_ASSET,
     C.RELEASE_MANAGED_ASSET,
+    C.HALT_TRADING,
+    C.RESUME_TRADING,
 }
 ADMINS = {
     C.APPROVE_MANAGED_PROPOSAL,
@@ -42,9 +44,16 @@ BOT = {
     C.OPEN_EXIT_INTENT,
     C.CLOSE_EXIT_INTENT,
     C.RECORD_MANAGED_EXIT,
+    C.OPEN_BUY_INTENT,
+    C.CLOSE_BUY_INTENT,
+    C.RECORD_MANAGED_BUY,
+    C.OPEN_RESTING_STOP,
+    C.CLOSE_RESTING_STOP,
     C.FLAG_MANAGED_DRIFT,
     C.UPDATE_MANAGED_DRIFT,
     C.SET_REFERENCE_REGIME,
+    C.HALT_TRADING,
+    C.UPDATE_TRADING_HALT,
 }
 SYSTEM = {C.EXPIRE_MANAGED_PROPOSAL, C.COMPLETE_MANAGED_RELEASE, C.SETTLE_MANAGED_ASSET}
 SENDERS: dict[str, set[C]] = {
@@ -81,6 +90,12 @@ def test_a_resume_out_of_a_drift_is_the_admins(words: dict[str, object]) -> None
     assert may(C.RESUME_MANAGED_ASSET, "user_ann", **words)
     assert not may(C.RESUME_MANAGED_ASSET, "user_otto", **words)
     assert may(C.RESUME_MANAGED_ASSET, "user_otto", override=False, reason="quiet")
+
+
+def test_going_on_in_spite_of_the_cause_of_a_halt_is_the_admins() -> None:
+    assert may(C.RESUME_TRADING, "user_ann", accept=True)
+    assert not may(C.RESUME_TRADING, "user_otto", accept=True)
+    assert may(C.RESUME_TRADING, "user_otto", accept=False)
 
 
 def test_a_refusal_names_the_roles_and_the_kind() -> None:
@@ -121,7 +136,8 @@ def test_only_an_approval_needs_facts_and_only_documents_concern_all_assets() ->
     for command, spec in SPECS.items():
         about_documents = command.value.startswith(("apply_", "clear_", "restore_", "adopt_"))
         about_users = "user" in command
-        assert spec.concerns_all == (about_documents or about_users)
+        about_trading = "trading" in command
+        assert spec.concerns_all == (about_documents or about_users or about_trading)
         assert (spec.document is Document.BASELINE_HOLDINGS) == ("baseline" in command)
         assert (spec.document is Document.RUNTIME_CONFIG) == ("runtime" in command or about_users)
 

@@ -192,6 +192,11 @@ def filled(quantity: Decimal | int = 10, **changes: Any) -> p.RecordManagedExit:
     return p.RecordManagedExit(**words | changes)
 
 
+def stop_opened(quantity: Decimal | int = 10, order_id: str = "s1", **changes: Any) -> p.OpenRestingStop:
+    words: dict[str, Any] = {"quantity": D(quantity), "stop_price": D(90), "limit_price": D(89)}
+    return p.OpenRestingStop(client_order_id=order_id, **words | changes)
+
+
 def types_of(change: Change) -> list[EventType]:
     """The events of an answer, in order."""
     return [event.type for event in change.events]
@@ -297,5 +302,7 @@ def words_for(world: LifecycleWorld, command: CommandType) -> p.Payload:
         exit_opened(order_id="o2"),
         p.CloseExitIntent(client_order_id="o1", reason_code="never_arrived", text="nothing there"),
         filled(),
+        stop_opened(),
+        p.CloseRestingStop(client_order_id="s1", reason_code="cancelled", text="cancelled for an exit"),
     )
     return next(payload for payload in payloads if TYPES[type(payload)] is command)

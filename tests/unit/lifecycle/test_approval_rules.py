@@ -13,6 +13,7 @@ from bot.lifecycle.documents import Exits
 from bot.lifecycle.events import EventType
 from bot.lifecycle.policy import LifecyclePolicy
 from bot.lifecycle.states import AssetState
+from bot.lifecycle.trailing_terms import TrailingTerms
 from tests.unit.lifecycle.lifecycle_world import (
     DIGEST,
     POLICY,
@@ -282,10 +283,12 @@ def test_a_balance_of_exactly_five_percent_is_not_stale(world: LifecycleWorld, q
 
 def test_overrides_change_levels_and_are_told(world: LifecycleWorld) -> None:
     """Q-MH-3."""
-    wanted = LevelOverrides(stop_loss=D(92), take_profit=D(140), trailing={"enabled": True})
+    terms = TrailingTerms(enabled=True)
+    wanted = LevelOverrides(stop_loss=D(92), take_profit=D(140), trailing=terms)
     change = world.approve(overrides=wanted)
     entry = world.entry()
-    assert (entry.stop_loss, entry.take_profit, entry.trailing) == (D(92), D(140), {"enabled": True})
+    assert (entry.stop_loss, entry.take_profit) == (D(92), D(140))
+    assert entry.trailing == {"enabled": True, "distance": D(8)}  # as far as the stop lies below 100
     assert entry.approved_quantity == D(10)
     assert EventType.OPERATOR_OVERRIDE in types_of(change)
 

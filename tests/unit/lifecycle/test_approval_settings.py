@@ -8,16 +8,18 @@ import pytest
 
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.command_payloads import LevelOverrides, OverrideManagedLevels, ResumeManagedAsset
+from bot.lifecycle.dca_terms import DcaTerms, written_out
 from bot.lifecycle.policy import OVERRIDABLE, Feature, OverrideDepth
 from bot.lifecycle.states import AssetState
 from tests.unit.lifecycle.lifecycle_world import POLICY, D, LifecycleWorld, offer, variant, world_at
 
+TERMS = DcaTerms(steps=2, step_pct=D(3), max_additional_usdt=D(100))
 ALL_OVERRIDES: dict[str, Any] = {
     "stop_loss": D(80),
     "take_profit": D(140),
     "max_allocation_usdt": D(900),
     "trailing": {"enabled": True},
-    "dca": {"steps": 2},
+    "dca": TERMS,
 }
 STEPS: dict[str, Any] = {"quantity_step": D("0.1")}
 
@@ -119,12 +121,12 @@ def test_a_disabled_aggressive_variant_cannot_be_approved() -> None:
 def test_disabled_averaging_comes_in_neither_by_a_proposal_nor_by_an_override() -> None:
     """Q-MH-13."""
     world = proposed(disabled=(Feature.DCA,))
-    words = world.approval(overrides=LevelOverrides(dca={"steps": 2}))
+    words = world.approval(overrides=LevelOverrides(dca=TERMS))
     world.refused(words, "feature_disabled", facts=world.facts())
-    told = offer(world.proposal_id(), variants={"recommended": variant(dca={"steps": 2})})
+    told = offer(world.proposal_id(), variants={"recommended": variant(dca=written_out(TERMS))})
     world.refused(world.approval(), "feature_disabled", facts=world.facts(changed_offer=told))
     world.approve()
-    world.refused(OverrideManagedLevels(reason="x", dca={"steps": 2}), "feature_disabled")
+    world.refused(OverrideManagedLevels(reason="x", dca=TERMS), "feature_disabled")
 
 
 def test_a_disabled_recommendation_of_t2_cannot_be_approved() -> None:
@@ -138,9 +140,9 @@ def test_a_disabled_recommendation_of_t2_cannot_be_approved() -> None:
 def test_what_is_not_disabled_is_let_through() -> None:
     world = proposed()
     assert world.policy.disabled == ()
-    approve = world.approval(overrides=LevelOverrides(dca={"steps": 2}))
+    approve = world.approval(overrides=LevelOverrides(dca=TERMS))
     world.say(approve, facts=world.facts())
-    assert world.entry().dca == {"steps": 2}
+    assert world.entry().dca == written_out(TERMS)
 
 
 # ---- four eyes ----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from bot.kernel.errors import RefusedError
 from bot.lifecycle.change import Act
 from bot.lifecycle.commands import CommandType
 from bot.lifecycle.documents import (
+    BuyIntent,
     ExitIntent,
     ExitReason,
     ManagedAsset,
@@ -42,6 +43,14 @@ INTENT = ExitIntent(
     quantity=Decimal(10),
     reason=ExitReason.STOP_LOSS,
     trigger_price=Decimal(90),
+    opened_at=NOW,
+)
+BUYING = BuyIntent(
+    client_order_id="b-1",
+    quantity=Decimal(1),
+    limit_price=Decimal(98),
+    step=1,
+    trigger_price=Decimal(98),
     opened_at=NOW,
 )
 PENDING = PendingProposal(
@@ -123,10 +132,16 @@ def test_an_earlier_promotion_does_not_come_back_over_a_later_one() -> None:
     [
         (managed(sold_quantity=Decimal(4)), managed(state=AssetState.MANAGED_PAUSED)),
         (managed(approved_quantity=Decimal(4)), managed(state=AssetState.MANAGED_PAUSED)),
+        (managed(bought_quantity=Decimal(1)), managed(state=AssetState.MANAGED_PAUSED)),
+        (managed(bought_quote=Decimal(9)), MANAGED),
+        (MANAGED, managed(bought_quantity=Decimal(1))),
         (MANAGED, managed(stop_loss=Decimal(80))),
         (MANAGED, managed(force_exit=True)),
     ],
-    ids=["forgets a sell", "hands over more", "changes the agreed stop", "orders a sell"],
+    ids=[
+        *("forgets a sell", "hands over more", "forgets a buy", "forgets a cost", "makes a buy up"),
+        *("changes the agreed stop", "orders a sell"),
+    ],
 )
 def test_what_was_agreed_and_sold_stays(live: ManagedAsset, wanted: ManagedAsset) -> None:
     assert refused(content(live), content(wanted)).code == "content_not_allowed"
@@ -147,6 +162,14 @@ def test_r4_an_open_exit_order_refuses_both_ways(how: CommandType) -> None:
     in_flight = managed(exit_intent=INTENT)
     assert refused(content(in_flight), content(paused), how).code == "exit_in_flight"
     assert refused(content(paused), content(in_flight), how).code == "exit_in_flight"
+
+
+@pytest.mark.parametrize("how", [RESTORE, ADOPT])
+def test_r4_an_open_buy_order_refuses_both_ways(how: CommandType) -> None:
+    paused = managed(state=AssetState.MANAGED_PAUSED)
+    in_flight = managed(buy_intent=BUYING)
+    assert refused(content(in_flight), content(paused), how).code == "buy_in_flight"
+    assert refused(content(paused), content(in_flight), how).code == "buy_in_flight"
 
 
 def test_r3_a_decided_proposal_does_not_come_back() -> None:

@@ -82,11 +82,14 @@ INSIDE = {
     *((state, C.OVERRIDE_MANAGED_LEVELS) for state in (S.MANAGED_ACTIVE, S.MANAGED_PAUSED)),
     *((state, C.FORCE_MANAGED_EXIT) for state in (S.MANAGED_ACTIVE, S.MANAGED_PAUSED)),
     *((state, C.OPEN_EXIT_INTENT) for state in IN_THE_BOTS_HANDS),
+    *((state, C.OPEN_RESTING_STOP) for state in IN_THE_BOTS_HANDS),
 }
 
 
 COMMANDS = sorted(
-    {edge.command for edge in EDGES} | {command for _, command in INSIDE} | {C.CLOSE_EXIT_INTENT}
+    {edge.command for edge in EDGES}
+    | {command for _, command in INSIDE}
+    | {C.CLOSE_EXIT_INTENT, C.CLOSE_RESTING_STOP}
 )
 
 
@@ -165,7 +168,7 @@ def test_a_rule_takes_an_edge_of_the_table_or_stays_or_refuses(state: S, command
     facts = facts_for(world, command)
     payload = words_for(world, command)
     edge = TRANSITIONS.get((state, command))
-    needs_intent = {C.RECORD_MANAGED_EXIT, C.CLOSE_EXIT_INTENT}
+    needs_intent = {C.RECORD_MANAGED_EXIT, C.CLOSE_EXIT_INTENT, C.CLOSE_RESTING_STOP}
     if command in needs_intent or (edge is None and (state, command) not in INSIDE):
         with pytest.raises(RefusedError) as refusal:
             world.try_out(payload, facts=facts)

@@ -18,6 +18,7 @@ from bot.lifecycle.documents import (
     ManagedAsset,
     ManagedStateContent,
     ReleaseMode,
+    TradingHalt,
 )
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 from bot.risk.order_gates import GateFacts, check_exit, is_base_unmanaged
@@ -34,6 +35,7 @@ GATES = (
     "lot_size",
     "minimum_notional",
     "price_sanity",
+    "price_fresh",
 )
 ORDER = OrderRequest(
     client_order_id="o1",
@@ -69,6 +71,7 @@ TICKER = Ticker(
     observed_at=NOW,
 )
 WALLET = D(25)
+AGE_S = D(3)
 
 
 def changed(value: Any, **changes: Any) -> Any:
@@ -83,9 +86,19 @@ def check(
     ticker: Ticker = TICKER,
     free: Decimal | None = WALLET,
     reason: ExitReason = ExitReason.STOP_LOSS,
+    halt: TradingHalt | None = None,
+    age_s: Decimal | None = AGE_S,
 ) -> Approved[OrderRequest] | Denied:
-    managed = ManagedStateContent(managed_assets={"SOL": entry})
-    facts = GateFacts(managed=managed, rules=rules, ticker=ticker, reason=reason, wallet_free=free)
+    managed = ManagedStateContent(managed_assets={"SOL": entry}, trading_halt=halt)
+    facts = GateFacts(
+        managed=managed,
+        rules=rules,
+        ticker=ticker,
+        reason=reason,
+        wallet_free=free,
+        price_age_s=age_s,
+        price_max_age_s=D(60),
+    )
     return check_exit(order, facts)
 
 
@@ -264,3 +277,34 @@ def test_the_first_no_ends_the_row() -> None:
         entry=changed(ENTRY, state=AssetState.FROZEN), free=None, ticker=changed(TICKER, bid=D(0))
     )
     assert verdict.gate == "managed_coin"
+
+
+@pytest.mark.parametrize("reason", [ExitReason.STOP_LOSS, ExitReason.TAKE_PROFIT])
+@pytest.mark.parametrize(
+    ("age_s", "may_leave"), [(D(0), True), (D(60), True), (D("60.001"), False), (None, False)]
+)
+def test_a_price_that_is_too_old_sells_nothing_by_stop_or_target(
+    *, reason: ExitReason, age_s: Decimal | None, may_leave: bool
+) -> None:
+    last = D(100) if reason is ExitReason.STOP_LOSS else D(130)
+    ticker = changed(TICKER, last=last, bid=last - 1, ask=last + 1)
+    verdict = check(ticker=ticker, reason=reason, age_s=age_s)
+    assert isinstance(verdict, Approved) is may_leave
+    if isinstance(verdict, Denied):
+        assert (verdict.gate, verdict.limit) == ("price_fresh", "60 s")
+        assert verdict.actual == ("unknown" if age_s is None else "60.001 s")
+
+
+@pytest.mark.parametrize("age_s", [D(100_000), None])
+def test_a_sale_that_a_person_ordered_needs_no_fresh_price(age_s: Decimal | None) -> None:
+    forced = changed(ENTRY, force_exit=True)
+    assert isinstance(check(entry=forced, reason=ExitReason.FORCE_EXIT, age_s=age_s), Approved)
+
+
+@pytest.mark.parametrize(("exits", "may_leave"), [(Exits.ON, True), (Exits.OFF, False)])
+def test_a_trading_halt_stops_an_exit_only_where_it_says_so(*, exits: Exits, may_leave: bool) -> None:
+    halt = TradingHalt(code="stale_data", text="x", since=NOW, by="bot", exits=exits, held_at=NOW)
+    verdict = check(halt=halt)
+    assert isinstance(verdict, Approved) is may_leave
+    if isinstance(verdict, Denied):
+        assert (verdict.gate, verdict.actual) == ("exits_allowed", "trading_halted")

@@ -1,0 +1,1 @@
+"""What a strategy group advises for a managed coin: pure functions from a view to an advice."""
