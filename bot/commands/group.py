@@ -171,9 +171,9 @@ def beginning(commands: Sequence[NewCommand], *, most: int = GROUP_MAX) -> Seque
 
 
 def shares_a_commit(command_type: CommandType) -> bool:
-    """Say whether a command changes one asset of the managed state, and nothing else."""
+    """Say whether a command changes the managed state in one place, and nothing else."""
     spec = spec_of(command_type)
-    return spec.document is Document.MANAGED_STATE and not spec.concerns_all
+    return spec.document is Document.MANAGED_STATE and not spec.is_alone
 
 
 def _events_of_refusal(command: NewCommand, error: BotError) -> tuple[Event, ...]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from bot.kernel.errors import RefusedError
 from bot.lifecycle import command_payloads as p
+from bot.lifecycle.buy_payloads import CloseBuyIntent, OpenBuyIntent, RecordManagedBuy
 from bot.lifecycle.commands import CommandType as C
 from bot.lifecycle.roles import Role, RoleBook, role_of
 from bot.lifecycle.states import ActorKind, actor_kind, user_of
@@ -44,6 +45,10 @@ class CommandSpec(NamedTuple):
     needs_facts: bool = False
     admins_words: tuple[str, ...] = ()
     """Fields of the payload that only an admin may set."""
+    also_by: ActorKind | None = None
+    """Another kind of actor that may send it too."""
+    is_alone: bool = False
+    """Whether it decides on all of the managed state at once, and so shares its commit with nobody."""
 
     def roles_for(self, payload: Mapping[str, Any]) -> frozenset[Role]:
         """Return who may send these words: a resume out of a drift is the admin's, another the operator's."""
@@ -56,7 +61,7 @@ class CommandSpec(NamedTuple):
             RefusedError: With `role_missing`.
         """
         kind = actor_kind(actor)
-        if kind is not self.actor:
+        if kind not in {self.actor, self.also_by}:
             raise RefusedError(
                 f"{self.type} is not for {actor}",
                 code="role_missing",
@@ -77,6 +82,15 @@ _ROWS = (
     CommandSpec(C.PAUSE_MANAGED_ASSET, p.PauseManagedAsset, ActorKind.USER, _OPERATORS, _LOWERS_RISK),
     CommandSpec(C.RELEASE_MANAGED_ASSET, p.ReleaseManagedAsset, ActorKind.USER, _OPERATORS, _LOWERS_RISK),
     CommandSpec(C.REJECT_MANAGED_PROPOSAL, p.RejectManagedProposal, ActorKind.USER, _ADMINS, _LOWERS_RISK),
+    CommandSpec(
+        C.HALT_TRADING,
+        p.HaltTrading,
+        ActorKind.USER,
+        _OPERATORS,
+        _LOWERS_RISK,
+        concerns_all=True,
+        also_by=ActorKind.BOT,
+    ),
     CommandSpec(C.FLAG_MANAGED_DRIFT, p.FlagManagedDrift, ActorKind.BOT, _NOBODY, _LOWERS_RISK),
     CommandSpec(C.UPDATE_MANAGED_DRIFT, p.UpdateManagedDrift, ActorKind.BOT, _NOBODY, _BOOKS),
     CommandSpec(C.SET_REFERENCE_REGIME, p.SetReferenceRegime, ActorKind.BOT, _NOBODY, _BOOKS),
@@ -84,6 +98,14 @@ _ROWS = (
     CommandSpec(C.OPEN_EXIT_INTENT, p.OpenExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
     CommandSpec(C.CLOSE_EXIT_INTENT, p.CloseExitIntent, ActorKind.BOT, _NOBODY, _BOOKS),
     CommandSpec(C.RECORD_MANAGED_EXIT, p.RecordManagedExit, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.OPEN_BUY_INTENT, OpenBuyIntent, ActorKind.BOT, _NOBODY, _RAISES_RISK),
+    CommandSpec(C.CLOSE_BUY_INTENT, CloseBuyIntent, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.RECORD_MANAGED_BUY, RecordManagedBuy, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.OPEN_RESTING_STOP, p.OpenRestingStop, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(C.CLOSE_RESTING_STOP, p.CloseRestingStop, ActorKind.BOT, _NOBODY, _BOOKS),
+    CommandSpec(
+        C.UPDATE_TRADING_HALT, p.UpdateTradingHalt, ActorKind.BOT, _NOBODY, _BOOKS, concerns_all=True
+    ),
     CommandSpec(C.COMPLETE_MANAGED_RELEASE, p.CompleteManagedRelease, ActorKind.SYSTEM, _NOBODY, _BOOKS),
     CommandSpec(C.SETTLE_MANAGED_ASSET, p.SettleManagedAsset, ActorKind.SYSTEM, _NOBODY, _BOOKS),
     CommandSpec(C.EXPIRE_MANAGED_PROPOSAL, p.ExpireManagedProposal, ActorKind.SYSTEM, _NOBODY, _BOOKS),
@@ -98,6 +120,15 @@ _ROWS = (
         _OPERATORS,
         _RAISES_RISK,
         admins_words=("override", "accept"),
+    ),
+    CommandSpec(
+        C.RESUME_TRADING,
+        p.ResumeTrading,
+        ActorKind.USER,
+        _OPERATORS,
+        _RAISES_RISK,
+        concerns_all=True,
+        admins_words=("accept",),
     ),
     CommandSpec(C.OVERRIDE_MANAGED_LEVELS, p.OverrideManagedLevels, ActorKind.USER, _ADMINS, _RAISES_RISK),
     CommandSpec(
@@ -151,6 +182,7 @@ _ROWS = (
         _ADMINS,
         _RAISES_RISK,
         concerns_all=True,
+        is_alone=True,
     ),
     CommandSpec(
         C.ADOPT_MANAGED_STATE,
@@ -159,6 +191,7 @@ _ROWS = (
         _ADMINS,
         _RAISES_RISK,
         concerns_all=True,
+        is_alone=True,
     ),
 )
 

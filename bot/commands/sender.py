@@ -81,6 +81,14 @@ class CommandSender:
             self._tell_outcomes_to_disk()
         return outcome
 
+    def database_answers(self) -> bool:
+        """Say whether the database can be read now; what raises risk asks this first, an exit never does."""
+        try:
+            self._queue.queued(limit=1)
+        except DatabaseUnavailableError:
+            return False
+        return True
+
     def book_waiting(self) -> int:
         """Write the rows that the database has not taken yet; returns how many still wait.
 

@@ -4,14 +4,15 @@ The log is only ever appended to, so the end of a whole record stays where it is
 must continue the chain from the known one: a log that was exchanged or rolled back is noticed.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bot.kernel.errors import AuditError, StorageError
-from bot.storage.audit_chain import CHAIN_START, point_of, read_line
+from bot.storage.audit_chain import CHAIN_START, point_of, read_line_again
 from bot.storage.documents import AuditPoint
 from bot.storage.files.json_codec import NotStrictJsonError
 
@@ -24,10 +25,12 @@ class AuditPlace(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
+_AT_ONCE_BYTES = 64 * 1024
+
 AUDIT_START = AuditPlace(sequence=CHAIN_START.sequence, hash=CHAIN_START.hash, offset=0)
 
 
-def records_after(path: Path, place: AuditPlace) -> Iterator[tuple[dict[str, Any], AuditPlace]]:
+def records_after(path: Path, place: AuditPlace) -> Iterator[tuple[Mapping[str, Any], AuditPlace]]:
     """Yield every whole record behind the place, each with the place behind it.
 
     A line that is still being written ends the reading; it comes the next time.
@@ -36,12 +39,14 @@ def records_after(path: Path, place: AuditPlace) -> Iterator[tuple[dict[str, Any
         StorageError: `database_ahead`: the log does not reach the place, or does not continue it.
         AuditError: A line is damaged.
     """
-    if not path.exists():
+    try:
+        file = path.open("rb", buffering=_AT_ONCE_BYTES)
+    except FileNotFoundError:
         if place.sequence:
-            raise _not_continued(path, place, "The log is not there")
+            raise _not_continued(path, place, "The log is not there") from None
         return
-    with path.open("rb") as file:
-        if path.stat().st_size < place.offset:
+    with file:
+        if os.fstat(file.fileno()).st_size < place.offset:
             raise _not_continued(path, place, "The log is shorter")
         file.seek(place.offset)
         for line in file:
@@ -53,9 +58,9 @@ def records_after(path: Path, place: AuditPlace) -> Iterator[tuple[dict[str, Any
             yield record, place
 
 
-def _record(path: Path, line: bytes, place: AuditPlace) -> dict[str, Any]:
+def _record(path: Path, line: bytes, place: AuditPlace) -> Mapping[str, Any]:
     try:
-        record = read_line(line)
+        record = read_line_again(line)
     except NotStrictJsonError as error:
         raise AuditError(
             f"The record after {place.sequence} of {path} is damaged.", why=f"{error}."

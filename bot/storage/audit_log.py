@@ -7,6 +7,7 @@ names the line; nobody mends it silently.
 """
 
 import contextlib
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +23,20 @@ from bot.kernel.errors import (
     StateUnsureError,
     StorageError,
 )
-from bot.storage.audit_chain import CHAIN_START, chained, line_for, point_of, read_line
+from bot.storage.audit_chain import (
+    CHAIN_START,
+    chained,
+    line_for,
+    point_of,
+    read_line,
+    read_line_again,
+)
 from bot.storage.documents import AuditPoint
 from bot.storage.files.atomic_file import append_durably, flush_folder, truncate
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError
 
-_BLOCK_BYTES = 64 * 1024
+_BLOCK_BYTES = 16 * 1024
 _FILE_MODE = 0o600
 _LOCK_TIMEOUT_S = 5.0
 
@@ -74,11 +82,14 @@ class AuditLog:
 
     def read_tail(self) -> Tail:
         """Return the last whole record; torn lines after it are skipped, however many."""
-        if not self._path.exists():
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
             return Tail(record=None, end=0, size=0)
-        size = self._path.stat().st_size
-        with self._path.open("rb") as file:
-            return _last_record(file, size)
+        try:
+            return _last_record(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
 
     def append_missing(
         self, records: Sequence[Mapping[str, Any]], *, durable: AuditPoint, may_take_back: bool = False
@@ -296,12 +307,11 @@ def shorter_than_known(path: Path, found: AuditPoint, durable: AuditPoint) -> Re
     )
 
 
-def _last_record(file: BinaryIO, size: int) -> Tail:
+def _last_record(descriptor: int, size: int) -> Tail:
     """Search backwards, block by block, for the last line that is a whole record."""
     wanted = min(size, _BLOCK_BYTES)
     while True:
-        file.seek(size - wanted)
-        block = file.read(wanted)
+        block = os.pread(descriptor, wanted, size - wanted)
         start = size - wanted
         first = 0 if start == 0 else block.find(b"\n") + 1
         lines = block[first:].splitlines(keepends=True) if start == 0 or first else []
@@ -309,7 +319,7 @@ def _last_record(file: BinaryIO, size: int) -> Tail:
         for line in reversed(lines):
             with contextlib.suppress(NotStrictJsonError):
                 if line.endswith(b"\n"):
-                    return Tail(record=read_line(line), end=end, size=size)
+                    return Tail(record=read_line_again(line), end=end, size=size)
             end -= len(line)
         if start == 0:
             return Tail(record=None, end=0, size=size)

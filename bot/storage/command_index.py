@@ -108,19 +108,18 @@ class CommandIndex:
 
     def _read_forward(self, descriptor: int, size: int) -> None:
         wanted = self._block_bytes
-        begun_at = self._high
         while self._high < size:
             block = os.pread(descriptor, min(wanted, size - self._high), self._high)
             end = block.rfind(b"\n") + 1
             if end:
                 self._places.update(_commands_in(block[:end], self._high))
                 self._high += end
+                last = block.rfind(b"\n", 0, end - 1) + 1
+                self._last_line = block[last:end] if last else _line_before(descriptor, self._high)
             elif self._high + len(block) >= size:
                 break  # somebody is still writing this line, or died while he was
             else:
                 wanted *= 2
-        if self._high != begun_at:
-            self._last_line = _line_before(descriptor, self._high)
 
     def _read_backward(self, descriptor: int) -> None:
         wanted = self._block_bytes

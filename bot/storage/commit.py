@@ -8,6 +8,7 @@ state; after 8 the new state stands, and whatever fails then is redone by the ne
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -34,14 +35,16 @@ from bot.storage.documents import (
     T,
     content_digest,
     content_fields,
-    document_bytes,
     plain_content,
-    read_document,
+    read_back,
+    written,
 )
 from bot.storage.files.atomic_file import commit_link, discard, flush_folder, publish_replace, write_temp
 from bot.storage.files.json_codec import NotStrictJsonError
 from bot.storage.home import FILE_MODE, FROZEN_FILE_MODE
+from bot.storage.parts import VersionParts
 from bot.storage.process_info import WriterInfo
+from bot.storage.schema_check import SchemaCheck
 from bot.storage.store_context import StoreContext
 
 APPLIED_KEPT = 200
@@ -88,8 +91,7 @@ def build_version(
     serial = 1 if before is None else before.meta.serial + 1
     applied, floor = _applied_ring(before, commands, serial)
 
-    def built(fields: dict[str, Any]) -> tuple[bytes, Snapshot[T], str]:
-        meant = digest_of_plain(fields)
+    def meta_for(meant: str) -> DocumentMeta:
         records = event_records(
             events,
             after=tail.point,
@@ -98,7 +100,7 @@ def build_version(
             content_digest=meant,
             serials={**serials, kind.name: serial},
         )
-        meta = DocumentMeta(
+        return DocumentMeta(
             schema_version=kind.schema_version,
             environment=context.environment,
             captured_at=now,
@@ -110,23 +112,53 @@ def build_version(
             outbox=records,
             audit=tail.point,
         )
-        raw = document_bytes(kind, fields, meta)
-        path = context.version_path(kind, serial)
-        snapshot = read_document(
-            kind, raw, path=path, schemas=context.schemas, environment=context.environment
-        )
-        return raw, snapshot, meant
 
+    path = context.version_path(kind, serial)
+    parts: VersionParts[T] = context.parts[kind.name]
     with cycle_search_at_rest():
-        return _proven(kind, content, built)
+        made = None
+        if parts.follow_on(before, content, applied):
+            made = _by_its_parts(parts, content, meta_for, path=path, schemas=context.schemas)
+        raw, snapshot = made or _proven(kind, content, meta_for, path=path, context=context)
+        parts.remember(snapshot)
+        return raw, snapshot
+
+
+MetaFor = Callable[[str], DocumentMeta]
+"""Gives the envelope for the digest of the content."""
+
+_NOT_IN_READERS_FORM = (StateFileError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError)
+
+
+def _by_its_parts(
+    parts: VersionParts[T],
+    content: T,
+    meta_for: MetaFor,
+    *,
+    path: Path,
+    schemas: SchemaCheck,
+) -> tuple[bytes, Snapshot[T]] | None:
+    """Return the version by its parts, where that can be done; the long way says what is wrong."""
+    with contextlib.suppress(*_NOT_IN_READERS_FORM):
+        return parts.build(content, meta_for, path=path, schemas=schemas)
+    return None
 
 
 def _proven(
-    kind: DocumentKind[T], content: T, built: Callable[[dict[str, Any]], tuple[bytes, Snapshot[T], str]]
+    kind: DocumentKind[T], content: T, meta_for: MetaFor, *, path: Path, context: StoreContext
 ) -> tuple[bytes, Snapshot[T]]:
     """Return the version that a reader gets back exactly as it was meant."""
+
+    def built(fields: dict[str, Any]) -> tuple[bytes, Snapshot[T], str]:
+        meant = digest_of_plain(fields)
+        version = written(kind, fields, meta_for(meant))
+        snapshot = read_back(
+            kind, version, path=path, schemas=context.schemas, environment=context.environment
+        )
+        return version.raw, snapshot, meant
+
     # Nearly all content is in a reader's form already; where it is not, the second way says what is wrong.
-    with contextlib.suppress(StateFileError, msgspec.MsgspecError, ValueError, TypeError, ArithmeticError):
+    with contextlib.suppress(*_NOT_IN_READERS_FORM):
         raw, snapshot, meant = built(content_fields(content))
         if digest_of_plain(content_fields(snapshot.content)) == meant:
             return raw, snapshot
@@ -201,11 +233,11 @@ def _link_version(context: StoreContext, kind: DocumentKind[T], raw: bytes, seri
         discard(context.ops, temp)
         raise
     try:
-        present = context.serials(kind)
+        present = context.newest_serials(kind)
         if present[-1] != serial:
             # Without a predecessor the name was free only because old versions were pruned: it is
             # nobody's base. With one, others may have built on it already, so it stays.
-            if serial - 1 not in present:
+            if serial - 1 not in context.serials(kind):
                 context.ops.unlink(target)
             discard(context.ops, temp)
             raise _conflict(kind, serial)

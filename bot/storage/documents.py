@@ -9,21 +9,22 @@ records belong to this very version (`outbox`) and what was durable before (`aud
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from bot.holdings.baseline import BaselineContent
 from bot.holdings.positions import PositionsContent
-from bot.kernel.canonical import digest_of_plain
+from bot.kernel.canonical import digest_of_plain, readable_bytes_of_ordered
 from bot.kernel.errors import StateFileError
-from bot.lifecycle.documents import ManagedStateContent
+from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.lifecycle.runtime_config import RuntimeConfigContent
 from bot.storage.files.json_codec import (
     NotStrictJsonError,
     builtins_of,
+    decode_if_same,
     decode_strict,
-    encode_plain,
+    encode_ordered,
     plain,
     typed,
 )
@@ -42,10 +43,12 @@ class DocumentKind(msgspec.Struct, Generic[T], frozen=True):
     content_type: type[T]
     meta_fields: tuple[str, ...] = ()
     """Fields of the content that live in `_meta`."""
+    parts: Mapping[str, type[Any]] = {}
+    """Fields of the content that hold one part per asset, with the parts' type (`bot.storage.parts`)."""
 
 
 MANAGED_STATE: DocumentKind[ManagedStateContent] = DocumentKind(
-    "managed_state", "recon-mh-1", ManagedStateContent
+    "managed_state", "recon-mh-1", ManagedStateContent, parts={"managed_assets": ManagedAsset}
 )
 BASELINE_HOLDINGS: DocumentKind[BaselineContent] = DocumentKind(
     "baseline_holdings", "recon-baseline-1", BaselineContent, ("captured_at", "source", "wallet_signature")
@@ -114,13 +117,20 @@ class Snapshot(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     meta: DocumentMeta
 
 
+class Written(NamedTuple):
+    """One version as bytes: as they stand in the file, and without their white space."""
+
+    ordered: bytes
+    raw: bytes
+
+
 def build_document(kind: DocumentKind[T], content: T, meta: DocumentMeta) -> bytes:
     """Return the bytes of a version, with its checksum.
 
     Raises:
         NotStrictJsonError: The content has no exact JSON form.
     """
-    return document_bytes(kind, plain_content(content), meta)
+    return written(kind, plain_content(content), meta).raw
 
 
 def plain_content(content: object) -> dict[str, Any]:
@@ -133,19 +143,51 @@ def plain_content(content: object) -> dict[str, Any]:
     return fields
 
 
-def document_bytes(kind: DocumentKind[Any], content: Mapping[str, Any], meta: DocumentMeta) -> bytes:
+def written(kind: DocumentKind[Any], content: Mapping[str, Any], meta: DocumentMeta) -> Written:
     """Return the bytes of a version from `plain_content`; raises as `build_document`."""
     fields = dict(content)
-    meta_fields = plain(meta)
+    meta_fields = _plain_meta(meta)
     meta_fields.pop("checksum", None)
     for name in kind.meta_fields:
         value = fields.pop(name, None)
         meta_fields.pop(name, None)
         if value is not None:
             meta_fields[name] = value
-    document = {"$schema": f"../schemas/{kind.name}.schema.json", "_meta": meta_fields, **fields}
+    document = {"$schema": schema_link(kind), "_meta": meta_fields, **fields}
     meta_fields["checksum"] = checksum_of(document)
-    return encode_plain(document)
+    ordered = encode_ordered(document)
+    return Written(ordered=ordered, raw=readable_bytes_of_ordered(ordered))
+
+
+def schema_link(kind: DocumentKind[Any]) -> str:
+    """Return where an editor finds the document's schema, seen from `state/`."""
+    return f"../schemas/{kind.name}.schema.json"
+
+
+def _plain_meta(meta: DocumentMeta) -> dict[str, Any]:
+    """Return the envelope as a reader will get it; commands of earlier versions are in that form already."""
+    fields: dict[str, Any] = plain(msgspec.structs.replace(meta, applied={}))
+    new = plain({uid: entry.outcome for uid, entry in meta.applied.items() if entry.serial == meta.serial})
+    fields["applied"] = {
+        uid: {"digest": entry.digest, "outcome": new.get(uid, entry.outcome), "serial": entry.serial}
+        for uid, entry in meta.applied.items()
+    }
+    return fields
+
+
+def read_back(
+    kind: DocumentKind[T], version: Written, *, path: Path, schemas: SchemaCheck, environment: str
+) -> Snapshot[T]:
+    """Read a version that was just written, as strictly as any reader will; raises as `read_document`.
+
+    What its bytes say must be, byte for byte, what they were made of. So no key stands twice in them, and
+    the checksum fits: it was taken over just that.
+    """
+    document = decode_if_same(version.raw, version.ordered)
+    if document is None:
+        return read_document(kind, version.raw, path=path, schemas=schemas, environment=environment)
+    schemas.check(kind.name, document, path=path, raw=version.raw)
+    return snapshot_of(kind, document, path=path, environment=environment)
 
 
 def read_document(
@@ -170,7 +212,7 @@ def read_document(
     actual = checksum_of(document)
     if expected != actual:
         raise _invalid(path, f"Its checksum says {expected!r}, its content gives {actual!r}: it was edited.")
-    return _snapshot(kind, newest, path=path, environment=environment)
+    return snapshot_of(kind, newest, path=path, environment=environment)
 
 
 def read_edited_document(
@@ -183,7 +225,7 @@ def read_edited_document(
     """
     document = _in_newest_form(kind, _decoded(raw, path), path=path, upgrades=UPGRADES)
     schemas.check(kind.name, document, path=path, raw=raw)
-    return _snapshot(kind, document, path=path, environment=environment)
+    return snapshot_of(kind, document, path=path, environment=environment)
 
 
 def _decoded(raw: bytes, path: Path) -> dict[str, Any]:
@@ -232,9 +274,14 @@ def content_fields(content: object) -> dict[str, Any]:
     return fields
 
 
-def _snapshot(
+def snapshot_of(
     kind: DocumentKind[T], document: dict[str, Any], *, path: Path, environment: str | None
 ) -> Snapshot[T]:
+    """Return what the plain data of a document says, once its form was checked.
+
+    Raises:
+        StateFileError: A field is of another type, or the document belongs to another environment.
+    """
     try:
         meta = typed(document["_meta"], DocumentMeta)
         fields = {name: value for name, value in document.items() if name not in {"$schema", "_meta"}}

@@ -16,7 +16,8 @@ from bot.kernel.errors import AuditError, RecoveryNeedsOperatorError, StateFileE
 from bot.storage.audit_chain import point_of
 from bot.storage.audit_log import AuditLog, Tail, check_links, shorter_than_known, two_writers
 from bot.storage.documents import ALL_KINDS, AuditPoint, DocumentKind, Snapshot, content_digest
-from bot.storage.store_context import StoreContext, bytes_or_none
+from bot.storage.files.atomic_file import names_in, temps_among
+from bot.storage.store_context import StoreContext, bytes_of, bytes_or_none, newest_among
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,8 @@ class Examination:
     """All documents and the audit's end, found to fit together."""
 
     documents: Mapping[str, Examined]
+    leftovers: Sequence[Path]
+    """Temp files among the versions, from writers that died."""
     tail: Tail
     durable: AuditPoint
     """The newest place in the audit that a document knows as durable."""
@@ -63,8 +66,12 @@ def examine(context: StoreContext, *, all_needed: bool = True) -> Examination:
     """
     tail = context.audit.read_tail()
     documents: dict[str, Examined] = {}
+    leftovers: list[Path] = []
     for kind in ALL_KINDS:
-        found = _examine_document(context, kind, tail)
+        folder = context.versions[kind.name]
+        names = names_in(folder)
+        leftovers += temps_among(folder, names)
+        found = _examine_document(context, kind, tail, newest_among(names))
         if found is not None:
             documents[kind.name] = found
         elif recorded_serial(tail, kind):
@@ -80,7 +87,9 @@ def examine(context: StoreContext, *, all_needed: bool = True) -> Examination:
             )
     _check_lineage(context, documents.values())
     durable, unwritten = _check_audit(context, tail, list(documents.values()))
-    return Examination(documents=documents, tail=tail, durable=durable, unwritten=unwritten)
+    return Examination(
+        documents=documents, leftovers=leftovers, tail=tail, durable=durable, unwritten=unwritten
+    )
 
 
 def recorded_serial(tail: Tail, kind: DocumentKind[Any]) -> int:
@@ -89,9 +98,10 @@ def recorded_serial(tail: Tail, kind: DocumentKind[Any]) -> int:
     return int(serials.get(kind.name, 0))
 
 
-def _examine_document(context: StoreContext, kind: DocumentKind[Any], tail: Tail) -> Examined | None:
-    serials = context.serials(kind)
-    public_path = context.home.public(kind.name)
+def _examine_document(
+    context: StoreContext, kind: DocumentKind[Any], tail: Tail, serials: Sequence[int]
+) -> Examined | None:
+    public_path = context.publics[kind.name]
     public = bytes_or_none(public_path)
     recorded = recorded_serial(tail, kind)
     if not serials and public is None:
@@ -160,7 +170,7 @@ def _newest(
     public: bytes | None,
 ) -> Examined:
     serial = serials[-1]
-    raw = path.read_bytes()
+    raw = bytes_of(path)
     snapshot = context.snapshot(kind, raw, path)
     if snapshot.meta.serial != serial:
         raise StateFileError(

@@ -5,6 +5,7 @@ import datetime as dt
 import msgspec
 
 from bot.lifecycle.command_figures import QueueFigures
+from bot.lifecycle.stream_figures import StreamHealth
 from bot.storage.files.atomic_file import replace_quickly
 from bot.storage.files.file_ops import FileOps
 from bot.storage.files.json_codec import NotStrictJsonError, decode_strict, encode, typed
@@ -33,6 +34,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The bus as the worker last looked at it."""
     database_gone: bool = False
     """The commands database did not answer when the worker last looked."""
+    streams: tuple[StreamHealth, ...] = ()
+    """The exchange's streams, where the loop follows them."""
 
     @property
     def is_alive(self) -> bool:

@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bot.kernel.errors import BotError, StateFileError
@@ -28,13 +29,13 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Home:
-    """All paths of one home; nothing here touches the disk."""
+    """All paths of one home; nothing here touches the disk. Those of every command are kept, once made."""
 
     root: Path
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """Return the folder of the public state files."""
         return self.root / "state"
@@ -49,7 +50,7 @@ class Home:
         """Return the public baseline file."""
         return self.state / "baseline_holdings.json"
 
-    @property
+    @cached_property
     def runtime_config(self) -> Path:
         """Return the public file of applied settings."""
         return self.state / "runtime_config.json"
@@ -59,17 +60,17 @@ class Home:
         """Return the public positions file."""
         return self.state / "positions.json"
 
-    @property
+    @cached_property
     def locks(self) -> Path:
         """Return the folder of lock files."""
         return self.state / "locks"
 
-    @property
+    @cached_property
     def state_lock(self) -> Path:
         """Return the lock file beside the state; it is never replaced."""
         return self.locks / "state.lock"
 
-    @property
+    @cached_property
     def audit_log(self) -> Path:
         """Return the chain of events."""
         return self.state / "audit" / "audit.jsonl"
@@ -139,7 +140,7 @@ class Home:
         """Return the folder for proposals that nothing refers to any more."""
         return self.proposals / "attic"
 
-    @property
+    @cached_property
     def backups(self) -> Path:
         """Return the folder of all versions."""
         return self.root / "backups"

@@ -18,6 +18,7 @@ import msgspec
 
 from bot.execution.order_record import OrderEvent, OrderRecord, after, folded
 from bot.execution.order_states import OrderTransitionError
+from bot.kernel.clock import from_iso, iso_z
 from bot.kernel.errors import AuditError
 from bot.kernel.market import OwnTrade
 from bot.storage.audit_log import AuditLog
@@ -26,6 +27,8 @@ from bot.storage.files.json_codec import NotStrictJsonError, plain, typed
 
 _CHAIN = ("sequence", "prev", "hash", "type")
 _FOREIGN, _SEEN = "order.foreign_trade", "order.trades_seen"
+_FOUND_AT = "found_at"
+"""When a foreign trade was found, on the bot's clock; older lines lack it."""
 
 
 class TradesSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +49,7 @@ class OrderJournal:
         self._last = 0
         self._records: dict[str, OrderRecord] = {}
         self._seen: dict[str, TradesSeen] = {}
-        self._foreign: list[OwnTrade] = []
+        self._foreign: list[tuple[dt.datetime | None, OwnTrade]] = []
 
     @property
     def records(self) -> Mapping[str, OrderRecord]:
@@ -56,7 +59,13 @@ class OrderJournal:
     @property
     def foreign_trades(self) -> Sequence[OwnTrade]:
         """Return the account's trades that no order of the bot's made, oldest first."""
-        return tuple(self._foreign)
+        return tuple(trade for _, trade in self._foreign)
+
+    def foreign_since(self, symbol: str, at: dt.datetime) -> tuple[OwnTrade, ...]:
+        """Return those of a market that were found since a moment of the bot's clock, oldest first."""
+        return tuple(
+            trade for found, trade in self._foreign if trade.symbol == symbol and found and found >= at
+        )
 
     def trades_seen(self, symbol: str) -> TradesSeen | None:
         """Return how far a market's trades were compared, or None for never."""
@@ -87,23 +96,24 @@ class OrderJournal:
             StorageError: The log could not be written.
         """
         self._check(events)
-        self._write([(f"order.{event.trigger or 'created'}", event) for event in events])
+        self._write([{"type": f"order.{event.trigger or 'created'}", **_fields(event)} for event in events])
 
     def note_trades(self, seen: TradesSeen, foreign: Sequence[OwnTrade]) -> None:
         """Write down how far a market's trades were compared, and what was foreign among them."""
-        self._write([*((_FOREIGN, trade) for trade in foreign), (_SEEN, seen)])
+        found = {_FOUND_AT: iso_z(seen.at)}
+        lines = [{"type": _FOREIGN, **_fields(trade), **found} for trade in foreign]
+        self._write([*lines, {"type": _SEEN, **_fields(seen)}])
 
     def _check(self, events: Sequence[OrderEvent]) -> None:
         named = {event.client_order_id for event in events}
         folded(events, {name: record for name, record in self._records.items() if name in named})
 
-    def _write(self, lines: Sequence[tuple[str, msgspec.Struct]]) -> None:
-        fields = [{"type": kind, **_fields(value)} for kind, value in lines]
-        before, last = self._log.append_in_turn(*fields)
+    def _write(self, lines: Sequence[dict[str, Any]]) -> None:
+        before, last = self._log.append_in_turn(*lines)
         if before != self._last:
             self.refresh()
             return
-        for line in fields:
+        for line in lines:
             self._take(line)
         self._last = last
 
@@ -112,7 +122,8 @@ class OrderJournal:
             seen = _typed(line, TradesSeen)
             self._seen[seen.symbol] = seen
         elif line["type"] == _FOREIGN:
-            self._foreign.append(_typed(line, OwnTrade))
+            found = line.get(_FOUND_AT)
+            self._foreign.append((None if found is None else from_iso(found), _typed(line, OwnTrade)))
         else:
             event = self._event(line)
             known = self._records.get(event.client_order_id)

@@ -10,6 +10,7 @@ from bot.storage.files.json_codec import plain, typed
 from bot.storage.state_store import StateStore
 
 _PARTS = {"managed": "managed_assets", "pending": "pending_proposals"}
+_HALT = "trading_halt"
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,7 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
 
     managed_assets: dict[str, Any]
     pending_proposals: dict[str, Any]
+    trading_halt: dict[str, Any] | None = None
     lineage: str | None
     serial: int
 
@@ -29,6 +31,7 @@ def rebuild_managed_state(audit: AuditLog) -> Rebuilt:
     """
     parts: dict[str, dict[str, Any]] = {"managed_assets": {}, "pending_proposals": {}}
     lineage: str | None = None
+    halt: dict[str, Any] | None = None
     serial = 0
     for record in audit.records():
         if record.get("document") != MANAGED_STATE.name:
@@ -36,6 +39,8 @@ def rebuild_managed_state(audit: AuditLog) -> Rebuilt:
         serial = record["serial"]
         lineage = record.get("data", {}).get("lineage", lineage)
         after = record.get("after")
+        if after is not None and _HALT in after:
+            halt = after[_HALT]
         if after is None or record["asset"] == "*":
             continue
         for key, part in _PARTS.items():
@@ -43,7 +48,7 @@ def rebuild_managed_state(audit: AuditLog) -> Rebuilt:
                 parts[part].pop(record["asset"], None)
             else:
                 parts[part][record["asset"]] = after[key]
-    return Rebuilt(lineage=lineage, serial=serial, **parts)
+    return Rebuilt(lineage=lineage, serial=serial, trading_halt=halt, **parts)
 
 
 def compare_with_live(store: StateStore) -> list[str]:
@@ -64,6 +69,8 @@ def compare_with_live(store: StateStore) -> list[str]:
             for asset in sorted(folded.keys() | actual.keys())
             if folded.get(asset) != actual.get(asset)
         ]
+    if rebuilt.trading_halt != fields.get(_HALT):
+        differences.append(f"{_HALT}: the audit gives {rebuilt.trading_halt}, the file {fields.get(_HALT)}")
     if (rebuilt.lineage, rebuilt.serial) != (live.meta.lineage, live.meta.serial):
         differences.append(
             f"the audit ends at serial {rebuilt.serial} of {rebuilt.lineage}, "

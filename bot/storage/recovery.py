@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.kernel.clock import to_utc
 from bot.storage.audit_log import Tail
 from bot.storage.difference import changed_places
-from bot.storage.documents import ALL_KINDS, Snapshot
+from bot.storage.documents import Snapshot
 from bot.storage.examination import Examination, Examined, examine
 from bot.storage.files.atomic_file import (
     commit_link,
@@ -20,6 +20,7 @@ from bot.storage.files.atomic_file import (
     flush_folder,
     publish_replace,
     sweep_temps,
+    temp_files,
     unsure,
     write_temp,
 )
@@ -46,8 +47,7 @@ def recover(context: StoreContext, *, all_needed: bool = True) -> Recovered:
         StateUnsureError: The disk failed while mending.
     """
     found = examine(context, all_needed=all_needed)
-    folders = [context.home.state, *(context.home.versions(kind.name) for kind in ALL_KINDS)]
-    swept = sum(sweep_temps(context.ops, folder) for folder in folders)
+    swept = sweep_temps(context.ops, [*found.leftovers, *temp_files(context.home.state)])
     alarms: list[Alarm] = []
     republished: list[str] = []
     for document in found.documents.values():

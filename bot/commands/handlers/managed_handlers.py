@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bot.kernel.errors import StopRuleBrokenError
-from bot.lifecycle import drift_rules, exit_rules, holding_rules, proposal_rules
+from bot.lifecycle import (
+    buy_rules,
+    drift_rules,
+    exit_rules,
+    holding_rules,
+    late_fills,
+    proposal_rules,
+    resting_stop_rules,
+)
 from bot.lifecycle.approval_rules import ApprovalFacts, approve
 from bot.lifecycle.change import Act, Change
 from bot.lifecycle.command_payloads import ApproveManagedProposal, Payload
@@ -15,6 +23,7 @@ from bot.lifecycle.commands import CommandType as C
 from bot.lifecycle.documents import ManagedStateContent
 from bot.lifecycle.events import Event
 from bot.lifecycle.stop_rules import check_stop_rules
+from bot.lifecycle.trading_halt_rules import halt, resume_trading, update_halt
 from bot.storage.commit import CommitResult
 from bot.storage.documents import AppliedCommand
 from bot.storage.managed_state_writer import write_managed_state
@@ -41,7 +50,15 @@ RULES: dict[C, Rule] = {
     C.FORCE_MANAGED_EXIT: holding_rules.force_exit,
     C.OPEN_EXIT_INTENT: exit_rules.open_intent,
     C.CLOSE_EXIT_INTENT: exit_rules.close_intent,
-    C.RECORD_MANAGED_EXIT: exit_rules.record_exit,
+    C.RECORD_MANAGED_EXIT: late_fills.record_exit_or_late_fill,
+    C.HALT_TRADING: halt,
+    C.UPDATE_TRADING_HALT: update_halt,
+    C.RESUME_TRADING: resume_trading,
+    C.OPEN_BUY_INTENT: buy_rules.open_buy,
+    C.CLOSE_BUY_INTENT: buy_rules.close_buy,
+    C.RECORD_MANAGED_BUY: buy_rules.record_buy,
+    C.OPEN_RESTING_STOP: resting_stop_rules.open_resting_stop,
+    C.CLOSE_RESTING_STOP: resting_stop_rules.close_resting_stop,
 }
 
 

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.kernel.errors import StateUnsureError, StateWriteError, StorageError
@@ -17,6 +18,8 @@ from bot.storage.files.file_ops import FileOps
 from bot.storage.process_info import start_token
 
 _TEMP_NAME = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
+_AFTER_TEMPS = "/"
+"""In the order of characters, names of temp files come before it and those of versions after it."""
 _NEW_FILE_MODE = 0o600
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -190,9 +193,8 @@ def truncate(ops: FileOps, descriptor: int, path: Path, size: int) -> None:
         raise unsure(path, error) from error
 
 
-def sweep_temps(ops: FileOps, folder: Path) -> int:
+def sweep_temps(ops: FileOps, leftovers: Sequence[Path]) -> int:
     """Remove temp files that dead writers left; returns how many. Only for whoever holds the lock."""
-    leftovers = temp_files(folder)
     for path in leftovers:
         discard(ops, path)
     return len(leftovers)
@@ -208,9 +210,20 @@ def sweep_dead_temps(ops: FileOps, folder: Path) -> int:
 
 def temp_files(folder: Path) -> tuple[Path, ...]:
     """Return the temp files of a folder."""
+    return temps_among(folder, names_in(folder))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, in no order; none where there is no folder."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - a path for each of a thousand versions is slow
+        return os.listdir(folder)  # noqa: PTH208 - a path for each of a thousand versions is slow
     except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def temps_among(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    """Return the temp files among the names of a folder."""
+    if not names or min(names) >= _AFTER_TEMPS:
         return ()
     return tuple(
         folder / name for name in sorted(names) if name.startswith(".") and _TEMP_NAME.fullmatch(name)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from bot.kernel.canonical import ordered_bytes_of_plain, readable_bytes, readable_bytes_of_plain
+from bot.kernel.canonical import canonical_bytes_of_plain, ordered_bytes_of_plain, readable_bytes
 
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 """Far above any honest document; keeps a runaway file from filling the memory."""
@@ -50,6 +50,39 @@ def decode_strict(data: bytes, *, limit_bytes: int = SIZE_LIMIT_BYTES) -> Any:
     return _decode_closely(data)
 
 
+def decode_canonical(data: bytes) -> Any:
+    """Return the plain data of JSON in canonical form, or None where it is in another form, or no JSON.
+
+    Whatever comes out in canonical form as it went in has no double key and no odd text or number.
+    """
+    with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        value = _QUICK.decode(data)
+        if len(data) <= SIZE_LIMIT_BYTES and canonical_bytes_of_plain(value) == data:
+            return value
+    return None
+
+
+def decode_if_same(data: bytes, ordered: bytes) -> Any | None:
+    """Return what JSON says if that, encoded anew, is exactly `ordered` (of `encode_ordered`); else None."""
+    with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        value = _QUICK.decode(data)
+        if len(data) <= SIZE_LIMIT_BYTES and ordered_bytes_of_plain(value) == ordered:
+            return value
+    return None
+
+
+def own_decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
+    """Return a decoder of JSON that we wrote ourselves; it knows no double keys: compare what comes out."""
+    return msgspec.json.Decoder(type_, float_hook=_decimal)
+
+
+def decode_own(decoder: msgspec.json.Decoder[T], data: bytes) -> T | None:
+    """Return what our own JSON says, or None where it cannot be read."""
+    with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        return decoder.decode(data)
+    return None
+
+
 def _decode_closely(data: bytes) -> Any:
     """Decode with every rule looked after by itself, so that what is wrong can be told."""
     try:
@@ -83,9 +116,9 @@ def encode(value: object) -> bytes:
     return _exact(readable_bytes, value)
 
 
-def encode_plain(data: object) -> bytes:
-    """Return plain data as people read it; raises as `encode`."""
-    return _exact(readable_bytes_of_plain, data)
+def encode_ordered(data: object) -> bytes:
+    """Return plain data in its own key order without white space; raises as `encode`."""
+    return _exact(ordered_bytes_of_plain, data)
 
 
 def plain(value: object) -> Any:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -177,14 +178,24 @@ class PidLock:
 
 def _this_holder(clock: Clock, what: str) -> Holder:
     pid = os.getpid()
+    started_at, token = _process(pid)
     return Holder(
         pid=pid,
         host=host_name(),
         started_at=iso_z(clock.now()),
-        process_started_at=iso_z(process_started_at(pid)),
-        start_token=start_token(pid),
+        process_started_at=started_at,
+        start_token=token,
         what=what,
     )
+
+
+@cache
+def _process(pid: int) -> tuple[str, str | None]:
+    """Return when this process started, and its token: they never change while it lives."""
+    return iso_z(process_started_at(pid)), start_token(pid)
+
+
+os.register_at_fork(after_in_child=_process.cache_clear)
 
 
 def _held(path: Path, timeout_s: float) -> LockHeldError:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 
 from bot.kernel.canonical import canonical_bytes
 from bot.kernel.clock import from_iso, from_millis, iso_z
@@ -64,7 +63,7 @@ def outcome_columns(outcome: CommandOutcome, now: str) -> dict[str, Any]:
     }
 
 
-def row_of(row: RowMapping) -> CommandRow:
+def row_of(row: Mapping[Any, Any]) -> CommandRow:
     """Return a row as a value; it never fails, whatever somebody wrote there."""
     trouble: list[str] = []
     finished = row["finished_at"]
@@ -106,7 +105,7 @@ def time_or_none(text: str | None) -> dt.datetime | None:
 
 
 def _read(
-    read: Callable[[str], Any], row: RowMapping, column: str, otherwise: object, trouble: list[str]
+    read: Callable[[str], Any], row: Mapping[Any, Any], column: str, otherwise: object, trouble: list[str]
 ) -> Any:
     """Return what a column says; what cannot be read is told in `trouble`, with how it begins."""
     value = row[column]

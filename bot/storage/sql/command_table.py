@@ -10,6 +10,7 @@ on both engines; on a server a claim skips a row that another worker has in hand
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import (
@@ -17,8 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Insert,
     Integer,
-    RowMapping,
     Select,
     Text,
     bindparam,
@@ -39,11 +40,12 @@ from bot.storage.home import Home
 from bot.storage.process_info import host_name
 from bot.storage.sql.command_figures import read_figures
 from bot.storage.sql.command_rows import columns_of, outcome_columns, row_of
-from bot.storage.sql.engine import insert_into, open_engine, reading, writing
+from bot.storage.sql.engine import open_engine, reading, writing
 from bot.storage.sql.layout import prepare_layout
 from bot.storage.sql.owner import Owner, belongs_to, claim
 from bot.storage.sql.postgres import announce, database_now, is_postgres
 from bot.storage.sql.read_cache import ReadCache
+from bot.storage.sql.session import CoreSession, Insertion, Row, Session, Sessions
 from bot.storage.sql.tables import IS_QUEUED, commands
 
 _CANDIDATES_SHOWN = 10
@@ -101,6 +103,24 @@ _FINISH = (
 )
 
 
+def _insertion(*names: str) -> Insertion:
+    words = {name: bindparam(name, type_=commands.c[name].type) for name in names}
+    return Insertion(
+        lambda insert: insert(commands).values(words).on_conflict_do_nothing().returning(*commands.c)
+    )
+
+
+_ASKED = (
+    *("uid", "type", "asset", "priority", "payload", "actor", "idempotency_key", "request_hash"),
+    "created_at",
+)
+_INSERT, _INSERT_FINISHED = _insertion(*_ASKED, "state"), _insertion(*_ASKED, *_OUTCOME)
+_OF_REQUEST = select(commands).where(
+    ((commands.c.actor == bindparam("actor")) & (commands.c.idempotency_key == bindparam("idempotency_key")))
+    | (commands.c.uid == bindparam("uid"))
+)
+
+
 class CommandTable:
     """The commands of one home; implements `bot.commands.bus.CommandQueue`.
 
@@ -112,13 +132,20 @@ class CommandTable:
         self, engine: Engine, *, clock: Clock, owner: Owner | None = None, cache: ReadCache | None = None
     ) -> None:
         self._engine = engine
+        self._sessions = Sessions(engine)
         self._clock = clock
         self._owner = owner
         self._cache = cache
 
     @classmethod
     def open(
-        cls, home: Home, *, clock: Clock, lineage: str, database_url: str | None = None
+        cls,
+        home: Home,
+        *,
+        clock: Clock,
+        lineage: str,
+        database_url: str | None = None,
+        driver: ModuleType | None = None,
     ) -> "CommandTable":
         """Open the home's table; an embedded one is made or brought up to this release if needed.
 
@@ -127,18 +154,19 @@ class CommandTable:
             clock: Time of outcomes, where the database runs on this host.
             lineage: The state's life (`Snapshot.meta.lineage`): the database must belong to it.
             database_url: The value of `BOT_DATABASE_URL`, if set.
+            driver: What opens the embedded file; the best one by default.
 
         Raises:
             DatabaseUnavailableError: The database did not answer.
             StorageError: `database_foreign`, `database_outdated` or `database_unknown`.
             SettingsError: The URL cannot be used.
         """
-        engine = open_engine(home.sql, database_url=database_url)
+        engine = open_engine(home.sql, database_url=database_url, module=driver)
         owner = owner_of(home, lineage)
         try:
             prepare_layout(engine, upgrade=False)
             with reading(engine) as connection:
-                is_claimed = belongs_to(connection, owner)
+                is_claimed = belongs_to(CoreSession(connection), owner)
             if not is_claimed:
                 with writing(engine) as connection:
                     claim(connection, owner)
@@ -153,14 +181,14 @@ class CommandTable:
         Raises:
             RefusedError: `idempotency_conflict`: the key (or the uid) was used for something else.
         """
-        with writing(self._engine) as connection:
-            known = _row_of_request(connection, new)
+        with self._sessions.writing() as session:
+            known = _row_of_request(session, new)
             if known is None:
                 values = {**columns_of(new), "state": CommandState.QUEUED.value}
-                known = _insert_once(connection, new, values)
-                if is_postgres(connection):
-                    announce(connection)
-            return row_of(known)
+                known = _insert_once(session, new, _INSERT.on(session), values)
+                if session.server is not None:
+                    announce(session.server)
+        return row_of(known)
 
     def queued(self, *, limit: int, asset: str | None = None) -> list[CommandRow]:
         """Return the commands that wait, in the order in which they must be applied.
@@ -170,9 +198,9 @@ class CommandTable:
             asset: Only this asset's.
         """
         query, words = (_QUEUED, {}) if asset is None else (_QUEUED_OF_ASSET, {"asset": asset})
-        with reading(self._engine) as connection:
-            found = connection.execute(query, {"most": limit, **words}).mappings().all()
-            return [row_of(row) for row in found]
+        with self._sessions.single_reading() as session:
+            found = session.rows(query, {"most": limit, **words})
+        return [row_of(row) for row in found]
 
     def count_attempts(self, row_ids: Sequence[int], worker: str) -> dict[int, int]:
         """Count one more attempt on each waiting row, durably, and return how many there are now.
@@ -182,11 +210,11 @@ class CommandTable:
         Raises:
             StorageError: `database_foreign`: another host has taken the database over.
         """
-        with writing(self._engine) as connection:
+        with self._sessions.writing() as session:
             if self._owner is not None:
-                belongs_to(connection, self._owner)
-            words = {"rows": list(row_ids), "worker": worker, "now": self._now(connection)}
-            return {row.id: row.attempts for row in connection.execute(_COUNT, words).all()}
+                belongs_to(session, self._owner)
+            words = {"rows": list(row_ids), "worker": worker, "now": self._now(session.server)}
+            return {row["id"]: row["attempts"] for row in session.rows(_COUNT, words)}
 
     def give_attempts_back(self, row_ids: Sequence[int]) -> None:
         """Take one attempt off each waiting row again: the state could not be written, so it was none."""
@@ -195,8 +223,8 @@ class CommandTable:
 
     def finish(self, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
         """Store the outcomes by uid; returns those that were stored, without rows that were final."""
-        with writing(self._engine) as connection:
-            return self._finish(connection, outcomes)
+        with self._sessions.writing() as session:
+            return self._finish(session, outcomes)
 
     def get(self, uid_or_prefix: str) -> CommandRow | None:
         """Return a command by its id or a unique prefix of it.
@@ -231,7 +259,7 @@ class CommandTable:
     def figures(self, *, window: dt.timedelta, at_most: int, count_failed: bool = False) -> QueueFigures:
         """Return what waits and how the newest finished commands went (`read_figures`)."""
         with reading(self._engine) as connection:
-            now = from_iso(self._now(connection))
+            now = from_iso(self._now(connection if is_postgres(connection) else None))
             return read_figures(
                 connection, now=now, window=window, at_most=at_most, count_failed=count_failed
             )
@@ -242,13 +270,13 @@ class CommandTable:
         Raises:
             RefusedError: `idempotency_conflict`, as `enqueue`.
         """
-        with writing(self._engine) as connection:
-            if _row_of_request(connection, new) is None:
-                values = {**columns_of(new), **outcome_columns(outcome, self._now(connection))}
-                _insert_once(connection, new, values)
-                self._follow(connection)
+        with self._sessions.writing() as session:
+            if _row_of_request(session, new) is None:
+                values = {**columns_of(new), **outcome_columns(outcome, self._now(session.server))}
+                _insert_once(session, new, _INSERT_FINISHED.on(session), values)
+                self._follow(session)
             else:
-                self._finish(connection, {new.uid: outcome})
+                self._finish(session, {new.uid: outcome})
 
     def catch_up(self) -> int:
         """Bring the read cache up to the audit log; returns how many records were missing.
@@ -259,12 +287,12 @@ class CommandTable:
         if self._cache is None:
             return 0
         with reading(self._engine) as connection:
-            if not self._cache.is_behind(connection):
+            if not self._cache.is_behind(CoreSession(connection)):
                 return 0
         taken = 0
         while True:
-            with writing(self._engine) as connection:
-                step = self._cache.follow(connection)
+            with self._sessions.writing() as session:
+                step = self._cache.follow(session)
             if not step:
                 return taken
             taken += step
@@ -288,25 +316,26 @@ class CommandTable:
 
     def close(self) -> None:
         """Release the connections."""
+        self._sessions.close()
         self._engine.dispose()
 
-    def _finish(self, connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
+    def _finish(self, session: Session, outcomes: Mapping[str, CommandOutcome]) -> frozenset[str]:
         # Rows are locked in one order by everybody, so that two workers never wait for each other.
-        waiting = connection.execute(_UNFINISHED, {"uids": list(outcomes)}).all()
+        waiting = session.rows(_UNFINISHED, {"uids": list(outcomes)})
         if waiting:
-            now = self._now(connection)
-            told = [{"row": row.id, **outcome_columns(outcomes[row.uid], now)} for row in waiting]
-            connection.execute(_FINISH, told)
-        self._follow(connection)
-        return frozenset(row.uid for row in waiting)
+            now = self._now(session.server)
+            told = ({"row": row["id"], **outcome_columns(outcomes[row["uid"]], now)} for row in waiting)
+            session.run(_FINISH, *told)
+        self._follow(session)
+        return frozenset(row["uid"] for row in waiting)
 
-    def _follow(self, connection: Connection) -> None:
+    def _follow(self, session: Session) -> None:
         if self._cache is not None:
-            self._cache.follow(connection)
+            self._cache.follow(session)
 
-    def _now(self, connection: Connection) -> str:
+    def _now(self, server: Connection | None) -> str:
         """Return the database's time: a server's own, or this host's for the embedded file."""
-        return database_now(connection) if is_postgres(connection) else iso_z(self._clock.now())
+        return iso_z(self._clock.now()) if server is None else database_now(server)
 
 
 def owner_of(home: Home, lineage: str) -> Owner:
@@ -314,20 +343,19 @@ def owner_of(home: Home, lineage: str) -> Owner:
     return Owner(lineage=lineage, host=host_name(), home=str(home.root))
 
 
-def _insert_once(connection: Connection, new: NewCommand, values: Mapping[str, Any]) -> RowMapping:
+def _insert_once(session: Session, new: NewCommand, insert: Insert, values: Mapping[str, Any]) -> Row:
     """Insert a row; where another process was faster with the same request, return that one's."""
-    statement = insert_into(connection, commands).values(values).on_conflict_do_nothing()
-    made = connection.execute(statement.returning(*commands.c)).mappings().all()
-    known = made[0] if made else _row_of_request(connection, new)
+    made = session.rows(insert, values)
+    known = made[0] if made else _row_of_request(session, new)
     if known is None:
         raise DatabaseUnavailableError("The commands database contradicts itself about a key.")
     return known
 
 
-def _row_of_request(connection: Connection, new: NewCommand) -> RowMapping | None:
+def _row_of_request(session: Session, new: NewCommand) -> Row | None:
     """Return the row of the same request, or None; refuse another request under its key or uid."""
-    by_key = (commands.c.actor == new.actor) & (commands.c.idempotency_key == new.idempotency_key)
-    rows = connection.execute(select(commands).where(by_key | (commands.c.uid == new.uid))).mappings().all()
+    words = {"actor": new.actor, "idempotency_key": new.idempotency_key, "uid": new.uid}
+    rows = session.rows(_OF_REQUEST, words)
     for row in rows:
         same = (row["actor"], row["idempotency_key"], row["request_hash"])
         if same != (new.actor, new.idempotency_key, new.request_hash):

@@ -7,6 +7,7 @@ itself, and the first one that the database answers goes on as if nothing had be
 import datetime as dt
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import TypeVar
 
 from bot.kernel.clock import Clock
@@ -25,11 +26,21 @@ _PAUSE_S = 1.0
 class HomeQueue:
     """Implements `bot.commands.bus.CommandQueue`; usable from several threads."""
 
-    def __init__(self, home: Home, *, clock: Clock, lineage: str, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        clock: Clock,
+        lineage: str,
+        database_url: str | None = None,
+        driver: ModuleType | None = None,
+    ) -> None:
+        """Keep what is needed to open it; `driver` may be another one for the embedded file."""
         self._home = home
         self._clock = clock
         self._lineage = lineage
         self._database_url = database_url
+        self._driver = driver
         self._opening = threading.RLock()
         self._table: CommandTable | None = None
         self._failure: DatabaseUnavailableError | None = None
@@ -108,6 +119,7 @@ class HomeQueue:
                         clock=self._clock,
                         lineage=self._lineage,
                         database_url=self._database_url,
+                        driver=self._driver,
                     )
                 except DatabaseUnavailableError as error:
                     self._remember(error)

@@ -11,6 +11,7 @@ from bot.storage.sql.engine import open_engine, reading, writing
 from bot.storage.sql.layout import layout_of, prepare_layout
 from bot.storage.sql.owner import belongs_to, take_over
 from bot.storage.sql.read_cache import ReadCache
+from bot.storage.sql.session import CoreSession
 
 
 def upgrade_database(home: Home, *, database_url: str | None = None) -> tuple[str | None, str | None]:
@@ -50,8 +51,9 @@ def rebuild_cache(home: Home, *, lineage: str, database_url: str | None = None) 
     with _engine(home, database_url) as engine:
         prepare_layout(engine, upgrade=False)
         with writing(engine) as connection:
-            belongs_to(connection, owner_of(home, lineage))
-            return ReadCache(home).rebuild(connection)
+            session = CoreSession(connection)
+            belongs_to(session, owner_of(home, lineage))
+            return ReadCache(home).rebuild(session)
 
 
 @contextlib.contextmanager

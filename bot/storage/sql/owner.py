@@ -10,8 +10,10 @@ from sqlalchemy import Connection, select, update
 
 from bot.kernel.errors import StorageError
 from bot.storage.sql.engine import insert_into
-from bot.storage.sql.postgres import is_postgres
+from bot.storage.sql.session import CoreSession, Session
 from bot.storage.sql.tables import meta
+
+_ALL = select(meta)
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,15 +24,15 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     home: str
 
 
-def belongs_to(connection: Connection, owner: Owner) -> bool:
+def belongs_to(session: Session, owner: Owner) -> bool:
     """Say whether the database is claimed by exactly this owner; False where nobody has claimed it.
 
     Raises:
         StorageError: `database_foreign`: it is another one's.
     """
-    known = {row.key: row.value for row in connection.execute(select(meta)).all()}
+    known = {row["key"]: row["value"] for row in session.rows(_ALL, {})}
     wanted = msgspec.structs.asdict(owner)
-    compared = wanted if is_postgres(connection) else {"lineage": owner.lineage}
+    compared = {"lineage": owner.lineage} if session.server is None else wanted
     for key, value in compared.items():
         if known.get(key, value) != value:
             raise _foreign(key, known[key], value)
@@ -46,7 +48,7 @@ def claim(connection: Connection, owner: Owner) -> None:
     rows = [{"key": key, "value": value} for key, value in msgspec.structs.asdict(owner).items()]
     statement = insert_into(connection, meta).values(rows).on_conflict_do_nothing()
     connection.execute(statement)
-    belongs_to(connection, owner)
+    belongs_to(CoreSession(connection), owner)
 
 
 def take_over(connection: Connection, owner: Owner) -> None:
