@@ -26,6 +26,19 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
         return f"Connection(rest_url={self.rest_url!r}, keys={'set' if self.secret else 'not set'})"
 
 
+class WalletConnection(msgspec.Struct, frozen=True, kw_only=True):
+    """Address and keys of an exchange whose accounts are wallets."""
+
+    rest_url: str | None = None
+    wallet_address: str = ""
+    private_key: str = ""
+
+    def __repr__(self) -> str:
+        """Never show the key."""
+        keys = "set" if self.private_key else "not set"
+        return f"WalletConnection(rest_url={self.rest_url!r}, wallet={self.wallet_address!r}, key={keys})"
+
+
 class BoxConnection(msgspec.Struct, frozen=True, kw_only=True):
     """What a running box tells: the line that `bot box serve` prints first."""
 
@@ -64,6 +77,22 @@ def connection_of(home: Home, settings: Settings, source: str, *, public_only: b
     return Connection(rest_url=rest_url, ws_url=ws_url, api_key=api_key, secret=secret)
 
 
+def wallet_of(home: Home, settings: Settings) -> WalletConnection:
+    """Return the connection to Hyperliquid's testnet, or to a counterpart on loopback, with its keys.
+
+    Raises:
+        SettingsError: Keys are missing or only half given; whether they can be keys is the exchange
+            folder's to say.
+    """
+    address, key = settings["exchange.wallet_address"], settings["exchange.private_key"]
+    if settings["exchange.credentials_file"] and not key:
+        kept = _kept_keys(home, settings, _WalletKeys)
+        address, key = address or kept.wallet_address, kept.private_key
+    return WalletConnection(
+        rest_url=settings["exchange.rest_url"] or None, wallet_address=address, private_key=key
+    )
+
+
 def read_box(home: Home) -> BoxConnection | None:
     """Return how to reach the box that was last started for this home, or None."""
     return _typed(home.box, read_json(home.box), BoxConnection)
@@ -79,15 +108,25 @@ class _Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     secret: str
 
 
+class _WalletKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    wallet_address: str = ""
+    private_key: str
+
+
 def _keys(home: Home, settings: Settings) -> tuple[str, str]:
     api_key, secret = settings["exchange.api_key"], settings["exchange.secret"]
     if api_key or secret or not settings["exchange.credentials_file"]:
         return api_key, secret
+    keys = _kept_keys(home, settings, _Keys)
+    return keys.api_key, keys.secret
+
+
+def _kept_keys(home: Home, settings: Settings, kind: type[T]) -> T:
     path = home.root / Path(settings["exchange.credentials_file"]).expanduser()
-    keys = _typed(path, read_json(path), _Keys)
+    keys = _typed(path, read_json(path), kind)
     if keys is None:
         raise SettingsError(f"{path} is not there.", code="credentials_missing")
-    return keys.api_key, keys.secret
+    return keys
 
 
 def _typed(path: Path, data: Any, kind: type[T]) -> T | None:

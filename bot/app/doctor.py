@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from bot.app.drift_view import drift_view
+from bot.app.trading_view import trading_view
 from bot.app.wiring import App
 from bot.holdings.wallet import AccountRights
+from bot.kernel.clock import iso_z
 from bot.kernel.errors import BotError, ExchangeError, SettingsError
 from bot.observability.queue_words import queue_words
 from bot.storage.documents import MANAGED_STATE
@@ -65,6 +67,7 @@ def examine_home(app: App, *, exchange: bool = True) -> list[Check]:
         ("database", _database),
         ("queue", _queue),
         ("heartbeat", _heartbeat),
+        ("trading", _trading),
         ("copy of the home", _copy),
         ("orphaned proposals", _orphans),
     ]
@@ -197,6 +200,19 @@ def _heartbeat(app: App) -> Iterator[Check]:
         verdict=Verdict.WARN if stale or hangs else Verdict.PASS,
         found=f"{beat.what} {beat.pid}, {age_s:.0f} s ago{hangs}",
         fix="It hangs: look at its output, then stop and start it." if stale or hangs else "",
+    )
+
+
+def _trading(app: App) -> Iterator[Check]:
+    """Whether the bot trades, and whether somebody switched the watchdog off."""
+    view = trading_view(app)
+    off = [name for name, limit in view.limits.items() if limit == 0]
+    found = f"halted since {iso_z(view.since)}: {view.text} [{view.code}]" if view.since else "no halt"
+    yield Check(
+        name="trading",
+        verdict=Verdict.WARN if view.halted or off else Verdict.PASS,
+        found="; ".join([found, *(f"{name} is off" for name in off)]),
+        fix=view.helps[0] if view.halted else "bot settings show tells the watchdog's limits" if off else "",
     )
 
 

@@ -37,6 +37,17 @@ class RecordedDrift(msgspec.Struct, frozen=True, kw_only=True):
     keeps_exits: bool
     evidence: dict[str, object]
 
+    @property
+    def foreign_sales(self) -> tuple[str, ...]:
+        """Return the sales that the evidence names, a line for each."""
+        sales = self.evidence.get("foreign_sales")
+        if not isinstance(sales, list | tuple):
+            return ()
+        return tuple(
+            f"{sale['quantity']} at {sale['price']} on {sale['executed_at']} (trade {sale['trade_id']})"
+            for sale in sales
+        )
+
 
 class DriftLine(msgspec.Struct, frozen=True, kw_only=True):
     """One coin: what is recorded, what is there, what differs, what helps. Base units and quote units."""

@@ -9,16 +9,20 @@ from typing import Any
 
 import msgspec
 
+from bot.app.averaging_view import averaging_view
 from bot.app.core import HomeContext
 from bot.app.next_steps import NextStep, next_steps, why_nothing
+from bot.app.trailing_view import trail_of
 from bot.app.views import HoldingLine, holding
+from bot.kernel.ids import pair_of
 from bot.kernel.reasons import reason_for
-from bot.lifecycle.documents import HistoryEntry, ManagedAsset, ReasonNote
+from bot.lifecycle.documents import HistoryEntry, ManagedAsset, ReasonNote, TradingHalt
 from bot.lifecycle.drift_kinds import drifts_of
-from bot.lifecycle.exit_rules import why_no_exit
+from bot.lifecycle.exit_rules import why_no_exit_now
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, MEANING, AssetState
-from bot.storage.documents import MANAGED_STATE
+from bot.storage.documents import BASELINE_HOLDINGS, MANAGED_STATE, POSITIONS
 from bot.storage.heartbeat import read_heartbeat
+from bot.trading.universe import LeftOut, UniverseFacts, why_left_out
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +54,14 @@ class AssetExplanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     nothing_because: str | None = None
     no_order_because: dict[str, str] | None = None
     """Code and sentence of the rule that lets no exit order leave now."""
+    trading_halt: TradingHalt | None = None
+    """Trading of the whole bot is halted; told for a coin that it concerns."""
     drifts: tuple[dict[str, Any], ...] = ()
     last_refusal: Refusal | None = None
     history: tuple[HistoryEntry, ...] = ()
     you_can: tuple[str, ...] = ()
+    left_out: LeftOut | None = None
+    """Why the bot opens nothing new in it; exits ask nothing of this. Its market is not looked at."""
 
 
 def explain_asset(context: HomeContext, asset: str, *, price: Decimal | None = None) -> AssetExplanation:
@@ -67,7 +75,8 @@ def explain_asset(context: HomeContext, asset: str, *, price: Decimal | None = N
     managed = context.store.read(MANAGED_STATE).content
     newest = entry.history[-1] if entry.history else None
     heartbeat = read_heartbeat(context.home)
-    code = why_no_exit(entry) if entry.state in IN_THE_BOTS_HANDS else None
+    symbol = pair_of(asset, context.settings["quote"])
+    code = why_no_exit_now(managed, asset) if entry.state in IN_THE_BOTS_HANDS else None
     return AssetExplanation(
         asset=asset,
         state=entry.state,
@@ -83,9 +92,14 @@ def explain_asset(context: HomeContext, asset: str, *, price: Decimal | None = N
             managed.pending_proposals.get(asset),
             last=price,
             worker_alive=heartbeat is not None and heartbeat.is_alive,
+            trail=trail_of(entry, context.store.read(POSITIONS).content.positions.get(symbol)),
+            averaging=averaging_view(
+                managed, asset, investable=context.settings["risk.investable_capital_usdt"]
+            ),
         ),
         nothing_because=why_nothing(entry),
         no_order_because={"code": code, "sentence": reason_for(code).sentence} if code else None,
+        trading_halt=managed.trading_halt if entry.state in IN_THE_BOTS_HANDS else None,
         drifts=tuple(
             {"kind": drift.kind, "detected_at": drift.detected_at, "evidence": dict(drift.evidence)}
             for drift in drifts_of(entry)
@@ -93,6 +107,15 @@ def explain_asset(context: HomeContext, asset: str, *, price: Decimal | None = N
         last_refusal=last_refusal(context, asset),
         history=entry.history,
         you_can=you_can(asset, entry),
+        left_out=why_left_out(
+            asset,
+            UniverseFacts(
+                managed=managed,
+                baseline=context.store.read(BASELINE_HOLDINGS).content,
+                quote=context.settings["quote"],
+                blacklist=context.settings["risk.blacklist"],
+            ),
+        ),
     )
 
 

@@ -11,11 +11,16 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.app.averaging_view import AveragingView
 from bot.kernel.clock import iso_z
 from bot.kernel.money import HUNDRED, ZERO, text
 from bot.lifecycle.documents import Exits, ManagedAsset, PendingProposal, ReleaseMode
-from bot.lifecycle.exit_rules import live_levels, promised_rest, why_no_exit
+from bot.lifecycle.drift_kinds import is_unresolved
+from bot.lifecycle.exit_rules import live_levels, why_no_exit
+from bot.lifecycle.resting_stop_rules import unsold
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
+from bot.lifecycle.trailing import agreed_stop
+from bot.lifecycle.trailing_terms import Trail
 
 _PCT, _ATR = Decimal("0.01"), Decimal("0.1")
 
@@ -40,6 +45,8 @@ def next_steps(
     *,
     last: Decimal | None,
     worker_alive: bool,
+    trail: Trail | None = None,
+    averaging: AveragingView | None = None,
 ) -> tuple[NextStep, ...]:
     """Return what would happen by itself, the nearest in rank first.
 
@@ -49,9 +56,11 @@ def next_steps(
         pending: Its line among the waiting proposals.
         last: The last traded price in quote units per coin; None if it is not known.
         worker_alive: Whether a process works in this home.
+        trail: What is on record of a stop that follows the price.
+        averaging: Where averaging stands, where it was agreed.
     """
     if entry.state in IN_THE_BOTS_HANDS:
-        return _in_hands(asset, entry, last)
+        return (*_in_hands(asset, entry, last, trail), *_next_buy(asset, entry, last, averaging))
     worker = "" if worker_alive else " (no worker is running: bot worker --once)"
     match entry.state:
         case AssetState.PROPOSAL_PENDING:
@@ -98,8 +107,10 @@ def _waits_for_off_exits(entry: ManagedAsset) -> bool:
     return entry.state is AssetState.RELEASE_PENDING and graceful and is_off
 
 
-def _in_hands(asset: str, entry: ManagedAsset, last: Decimal | None) -> tuple[NextStep, ...]:
-    quantity = f"{text(promised_rest(entry))} {asset}"
+def _in_hands(
+    asset: str, entry: ManagedAsset, last: Decimal | None, trail: Trail | None
+) -> tuple[NextStep, ...]:
+    quantity = f"{text(unsold(entry))} {asset}"
     if entry.exit_intent is not None:
         intent = entry.exit_intent
         return (
@@ -111,15 +122,25 @@ def _in_hands(asset: str, entry: ManagedAsset, last: Decimal | None) -> tuple[Ne
             ),
         )
     steps: list[NextStep] = []
-    if why_no_exit(entry) is None and promised_rest(entry) > ZERO:
+    if why_no_exit(entry) is None and unsold(entry) > ZERO:
         if entry.force_exit:
             steps.append(
                 NextStep(what=f"sell {quantity} at market", when="in the loop's next cycle: ordered by hand")
             )
-        stop, target = live_levels(entry)
+        stop, target = live_levels(entry, trail)
+        followed = "stop that followed the price" if stop > agreed_stop(entry) else "stop"
+        resting = entry.resting_stop
+        stop_words = f"sell {quantity} at market ({followed})"
+        if resting is not None:
+            rests = f"{text(resting.remaining)} {asset} by the stop that rests there"
+            stop_words = f"the exchange sells {rests}, the loop what is left ({followed})"
         steps += [
             _level(
-                f"sell {quantity} at market (stop)", "when the last price is at or below", stop, entry, last
+                stop_words,
+                "when the last price is at or below",
+                stop,
+                entry,
+                last,
             ),
             _level(
                 f"sell {quantity} at market (target)",
@@ -134,6 +155,26 @@ def _in_hands(asset: str, entry: ManagedAsset, last: Decimal | None) -> tuple[Ne
         when = "once the agreed exit was filled" if graceful else "with the next timed pass; nothing is sold"
         steps.append(NextStep(what=f"{asset} goes back to frozen, to its owner,", when=when))
     return tuple(steps)
+
+
+def _next_buy(
+    asset: str, entry: ManagedAsset, last: Decimal | None, averaging: AveragingView | None
+) -> tuple[NextStep, ...]:
+    if entry.buy_intent is not None:
+        intent = entry.buy_intent
+        opened = iso_z(intent.opened_at.replace(microsecond=0))
+        when = f"it was opened at {opened} for {text(intent.quantity)} {asset}, step {intent.step}"
+        told = f"what buy order {intent.client_order_id} brought is booked"
+        return (NextStep(what=told, when=when, price=intent.limit_price),)
+    waits = averaging is not None and averaging.next_step_price is not None and not averaging.held_up_by
+    if averaging is None or averaging.next_step_price is None or not waits:
+        return ()
+    if entry.state is not AssetState.MANAGED_ACTIVE or is_unresolved(entry):
+        return ()
+    step = f"buy step {averaging.steps_bought + 1} of {averaging.steps}"
+    what = f"{step}, for {averaging.per_step_usdt:.2f} at most"
+    when = "when its strategy advises it and the last price is at or below"
+    return (_level(what, when, averaging.next_step_price, entry, last),)
 
 
 def _level(what: str, when: str, price: Decimal, entry: ManagedAsset, last: Decimal | None) -> NextStep:

@@ -6,7 +6,10 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.app.averaging_view import AveragingView, averaging_view
 from bot.app.core import HomeContext
+from bot.app.resting_stop_view import if_the_bot_dies
+from bot.app.trailing_view import TrailingView, trailing_view
 from bot.app.views import did_you_mean
 from bot.app.wiring import App
 from bot.execution.order_record import OrderEvent, OrderRecord
@@ -17,7 +20,8 @@ from bot.kernel.errors import BotError, UsageError
 from bot.kernel.ids import pair_of
 from bot.kernel.market import OwnTrade, Ticker
 from bot.kernel.money import ZERO
-from bot.storage.documents import POSITIONS
+from bot.lifecycle.documents import ManagedStateContent
+from bot.storage.documents import MANAGED_STATE, POSITIONS
 from bot.storage.order_journal import OrderJournal
 
 
@@ -37,6 +41,12 @@ class PositionLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     quantity: Decimal
     opening_quantity: Decimal
     sold_quantity: Decimal
+    bought_quantity: Decimal = ZERO
+    """What the bot's own buys brought, less fees taken from the coin itself."""
+    paid: Decimal = ZERO
+    """What they cost, before fees."""
+    averaging: AveragingView | None = None
+    """Where averaging stands; absent where it was not agreed, or the position is closed."""
     average_cost: Decimal | None = None
     entry_price: Decimal
     """The declared basis."""
@@ -51,7 +61,12 @@ class PositionLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     unrealised_since_hand_over: Decimal | None = None
     fees: Mapping[str, Decimal] = {}
     stop_loss: Decimal
+    """The live one: the agreed stop, or higher where it follows the price."""
+    trailing: TrailingView | None = None
+    """How the stop follows the price; absent where it stands still, or the position is closed."""
     take_profit: Decimal
+    if_the_bot_dies: str | None = None
+    """What becomes of its stop then."""
     proposal_id: str
     opened_at: dt.datetime
     closed_at: dt.datetime | None = None
@@ -128,11 +143,23 @@ def positions(app: App, *, asset: str | None = None, offline: bool = False) -> P
         app, [symbol for symbol, item in wanted.items() if item.is_open], offline=offline
     )
     records = tuple(journal_of(app).records.values())
+    managed = app.store.read(MANAGED_STATE).content
+    investable = app.settings["risk.investable_capital_usdt"]
     lines = (
-        line_of(symbol, item, records, quote=quote, ticker=tickers.get(symbol))
+        msgspec.structs.replace(
+            line_of(symbol, item, records, quote=quote, ticker=tickers.get(symbol)),
+            trailing=_trailing(managed, item),
+            if_the_bot_dies=if_the_bot_dies(managed, item.asset) if item.is_open else None,
+            averaging=averaging_view(managed, item.asset, investable=investable) if item.is_open else None,
+        )
         for symbol, item in wanted.items()
     )
     return PositionsView(lines=tuple(lines), not_asked=not_asked)
+
+
+def _trailing(managed: ManagedStateContent, position: Position) -> TrailingView | None:
+    entry = managed.managed_assets.get(position.asset)
+    return trailing_view(entry, position) if entry is not None and position.is_open else None
 
 
 def line_of(
@@ -148,6 +175,8 @@ def line_of(
         quantity=position.quantity,
         opening_quantity=ledger.opening_quantity,
         sold_quantity=ledger.sold_quantity,
+        bought_quantity=ledger.bought_quantity,
+        paid=ledger.paid,
         average_cost=ledger.average_cost,
         entry_price=position.entry_price,
         reference_price=position.reference_price,
@@ -171,15 +200,15 @@ def line_of(
 def ledger_of(
     position: Position, records: Sequence[OrderRecord], *, quote: str
 ) -> tuple[PositionLedger, bool]:
-    """Return the position's ledger, and whether the journal tells the same sales as the position.
+    """Return the position's ledger, and whether the journal tells the same buys and sales as the position.
 
-    Where it does not (a journal that began later, say), the position's own sums are booked as one sale,
-    with the fees that are known.
+    Where it does not (a journal that began later, say), the position's own sums are booked as one buy and one
+    sale, with the fees that are known.
     """
     ledger = opened(
         position.asset,
         quote_asset=quote,
-        quantity=position.quantity + position.sold_quantity,
+        quantity=position.quantity + position.sold_quantity - position.bought_quantity,
         entry_price=position.entry_price,
         reference_price=position.reference_price,
     )
@@ -187,16 +216,19 @@ def ledger_of(
         (record for record in records if record.birth.asset == position.asset),
         proposal_id=position.proposal_id,
     )
-    agrees = sum((fill.quantity for fill in fills), ZERO) == position.sold_quantity
+    sold = sum((fill.quantity for fill in fills if fill.side is Side.SELL), ZERO)
+    bought = sum((fill.quantity for fill in fills if fill.side is Side.BUY), ZERO)
+    agrees = (sold, bought) == (position.sold_quantity, position.bought_quantity)
     if not agrees:
         fees: dict[str, Decimal] = {}
         for fill in fills:
             for name, amount in fill.fees.items():
                 fees[name] = fees.get(name, ZERO) + amount
         fills = [
+            LedgerFill(side=Side.BUY, quantity=position.bought_quantity, quote=position.paid_usdt),
             LedgerFill(
                 side=Side.SELL, quantity=position.sold_quantity, quote=position.proceeds_usdt, fees=fees
-            )
+            ),
         ]
     for fill in fills:
         ledger = booked(ledger, fill)

@@ -2,15 +2,16 @@
 
 Rules of the daemon:
 1. One per home (pid lock); it checks itself each round and stops if its lock was taken away.
-2. Commands, engines and trading loop run in threads of their own: a long proposal holds up nobody.
+2. Commands, engines, trading loop and its watchdog run in threads of their own: a long proposal holds
+   up nobody, and a loop that hangs is seen.
 3. SIGTERM finishes the commit in hand. A state that cannot be trusted, or a flush that failed, stops
    everything, because nothing may be decided without the state.
 4. A lock that is held, a full disk, a database or an exchange that does not answer stop nothing: the
    daemon says so and tries again.
 """
 
+import _thread
 import contextlib
-import functools
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from bot.app.engine_threads import EngineThreads, engine_loop
 from bot.app.housekeeping import Housekeeping
 from bot.app.process_timeline import ProcessTimeline, why_it_ended
 from bot.app.service_signs import COMMANDS, TRADING, WORK_S, ServiceSigns
+from bot.app.trade_loop import TradeLoop
 from bot.app.upkeep import Upkeep
 from bot.app.wiring import App
 from bot.commands.command_worker import WorkedCommand
@@ -47,6 +49,7 @@ from bot.storage.files.locks import PidLock
 from bot.storage.heartbeat import remove_heartbeat
 from bot.storage.sql.waking import Wakeup
 from bot.trading.report import CycleReport, Step
+from bot.trading.watchdog import LOOK_EVERY_S
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 """Receives what happens: a short word and its figures."""
@@ -183,8 +186,9 @@ class Daemon:
         """Ask every thread to finish what it has in hand and end."""
         self._stop.set()
         self._engine_due.set()
-        if self._wakeup is not None:
-            self._wakeup.notify()
+        self._notify()
+        if self._trades:
+            self._app.follower.wake()
 
     @property
     def _what(self) -> str:
@@ -204,6 +208,7 @@ class Daemon:
             app.queue.queued(limit=1)
         if self._trades:
             app.loop.check_start()
+            self._signs.stream_health = app.follower.health
 
     def _works(self) -> tuple[Callable[[], None], ...]:
         works: tuple[Callable[[], None], ...] = (
@@ -211,7 +216,7 @@ class Daemon:
             self._work_on_proposals,
             self._keep_files_tidy,
         )
-        return (*works, self._trade) if self._trades else works
+        return (*works, self._trade, self._watch_trading) if self._trades else works
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -239,6 +244,8 @@ class Daemon:
                 for step in app.scheduler.run_due(app.clock.now()):
                     self._tell("scheduled", msgspec.structs.asdict(step))
                 self._housekeeping.run_due(app.clock.now())
+                if self._trades and any(item.outcome.state is CommandState.APPLIED for item in done):
+                    app.follower.wake("the state has changed")
                 worked = bool(done)
             with self._told_and_tried_again("commands"):
                 self._signs.look_at_queue(worked=worked)
@@ -269,19 +276,29 @@ class Daemon:
             self._stop.wait(_UPKEEP_LOOK_S)
 
     def _trade(self) -> None:
-        app = self._app
-        while not self._stop.is_set():
-            cycle_s = app.settings.seconds("trading.cycle_s")
-            back = functools.partial(self._signs.back_within, TRADING, cycle_s + self._work_s)
-            back()
-            with self._told_and_tried_again("trading"):
-                report = app.loop.run_once(app.clock.now(), on_progress=back)
-                self._signs.cycle_done(report.at)
-                for step in report.steps:
+        TradeLoop(
+            self._app,
+            self._app.follower,
+            stop=self._stop,
+            back_within=lambda seconds: self._signs.back_within(TRADING, seconds + self._work_s),
+            guard=lambda: self._told_and_tried_again("trading"),
+            cycle_done=lambda report: self._signs.cycle_done(report.at),
+            sent=self._notify,
+            tell=self._tell,
+        ).run()
+
+    def _notify(self) -> None:
+        """Have the other thread write the rows of what was sent."""
+        if self._wakeup is not None:
+            self._wakeup.notify()
+
+    def _watch_trading(self) -> None:
+        """Judge data and loop from a thread of its own: a loop that hangs cannot judge itself."""
+        watchdog = self._app.new_watchdog()
+        while not self._stop.wait(LOOK_EVERY_S):
+            with self._told_and_tried_again("watchdog"):
+                for step in watchdog.look():
                     self._tell("alarm" if step.alarm else "step", msgspec.structs.asdict(step))
-                if report.steps and self._wakeup is not None:
-                    self._wakeup.notify()  # the rows of what was sold are written by the other thread
-            self._stop.wait(cycle_s)
 
     @contextlib.contextmanager
     def _told_and_tried_again(self, what: str) -> Iterator[None]:
@@ -308,6 +325,10 @@ class Daemon:
         if self._signal == number == signal.SIGINT:
             raise KeyboardInterrupt  # the second time a person does not want to wait for the step in hand
         self._signal = number
+        # Not from here: this very thread may hold the event's lock, and would wait for itself.
+        _thread.start_new_thread(self._ask_to_stop, ())
+
+    def _ask_to_stop(self) -> None:
         self._stop.set()
         self._engine_due.set()
 

@@ -18,6 +18,7 @@ from bot.app.environment import surroundings
 from bot.app.wiring import App
 from bot.kernel.errors import DatabaseUnavailableError, StateWriteError
 from bot.lifecycle.command_figures import QueueFigures
+from bot.lifecycle.stream_figures import StreamHealth
 from bot.observability.progress import Progress
 from bot.observability.queue_words import queue_words
 from bot.observability.service_manager import ServiceManager
@@ -57,6 +58,8 @@ class ServiceSigns:
         self._status: tuple[float, str] | None = None
         self._told_late: frozenset[str] = frozenset()
         self._beat_failed = False
+        self.stream_health: Callable[[], tuple[StreamHealth, ...]] = tuple
+        """Tells how the exchange's streams are, once there are any."""
 
     @property
     def round_s(self) -> float:
@@ -158,6 +161,7 @@ class ServiceSigns:
             late=late,
             queue=self._figures,
             database_gone=self._database_gone,
+            streams=self.stream_health(),
         )
         try:
             write_heartbeat(self._app.home, beat)

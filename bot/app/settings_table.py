@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bot.kernel.ids import is_asset
 from bot.kernel.money import ZERO, NotMoneyError, to_decimal
+from bot.lifecycle.documents import Exits
 from bot.lifecycle.policy import Feature, OverrideDepth
 
 
@@ -29,12 +30,26 @@ def _down(before: Any, after: Any) -> bool:
     return bool(after < before)
 
 
+def _slower(before: Any, after: Any) -> bool:
+    """A guard that waits longer, or is switched off by 0."""
+    return bool(after != before and (after == 0 or after > before > 0))
+
+
+def _away_from(middle: object) -> Callable[[Any, Any], bool]:
+    """Build the rule for a limit that is wrong both ways; what goes towards the middle raises no risk."""
+    return lambda before, after: not min(before, middle) <= after <= max(before, middle)
+
+
 def _more(before: Any, after: Any) -> bool:
     return not set(after) <= set(before)
 
 
 def _fewer(before: Any, after: Any) -> bool:
     return not set(before) <= set(after)
+
+
+def _other(before: Any, after: Any) -> bool:
+    return bool(after != before)
 
 
 def _to(riskier: object) -> Callable[[Any, Any], bool]:
@@ -149,7 +164,7 @@ SETTINGS: tuple[Setting, ...] = (
         "exchange.rest_url",
         "",
         _text,
-        "REST address of the box (sandbox); empty: the one that `bot box serve` wrote into this home.",
+        "REST address of the box (sandbox), or of a Hyperliquid counterpart on loopback; empty: the box that `bot box serve` wrote into this home, or the testnet.",
         runtime=False,
     ),
     Setting("exchange.ws_url", "", _text, "WebSocket origin of the box (sandbox).", runtime=False),
@@ -157,11 +172,14 @@ SETTINGS: tuple[Setting, ...] = (
         "exchange.credentials_file",
         "",
         _text,
-        "JSON file (mode 0600) with api_key and secret; used where the environment gives none.",
+        "JSON file (mode 0600) with api_key and secret, or for Hyperliquid with wallet_address and private_key; used where the environment gives none.",
         runtime=False,
     ),
     Setting("exchange.api_key", "", _text, "API key; by environment only.", secret=True, runtime=False),
     Setting("exchange.secret", "", _text, "API secret; by environment only.", secret=True, runtime=False),
+    Setting("exchange.venue", "binance", _one_of("binance", "hyperliquid"), "Whose spot testnet the environment testnet is; at hyperliquid the quote is USDC.", runtime=False),
+    Setting("exchange.wallet_address", "", _text, "Hyperliquid: address of the account that holds the coins.", runtime=False),
+    Setting("exchange.private_key", "", _text, "Hyperliquid: private key of an API wallet of that account; by environment only.", secret=True, runtime=False),
     Setting("exchange.timeout_s", Decimal(10), _number("0.1", "120"), "How long one request may take.", runtime=False),
     Setting(
         "exchange.data_source",
@@ -202,13 +220,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lifecycle.regime_drift", "opposite", _one_of("opposite", "off"), "Q-MH-7: whether a turn from BEAR to BULL, or back, is drift.", raises_risk=_to("off")),
     Setting("lifecycle.drift_price_max_age_s", Decimal(60), _number("1", "3600"), "How old a price may be for a verdict about drift.", raises_risk=_down),
     Setting("trading.regime_reads_per_cycle", 2, _whole(0, 100), "How many coins' daily candles one cycle may read after a close; 0 = regimes are not watched.", raises_risk=_to(0)),
+    Setting("trading.own_trades_reads_per_cycle", 2, _whole(0, 100), "Of how many coins one cycle reads the account's own trades, each about once a minute; 0 = only after a start, a lost answer or a short wallet.", raises_risk=_to(0)),
     Setting("lifecycle.approval_facts_max_age_s", Decimal(60), _number("1", "600"), "How old price and balance may be at an approval.", raises_risk=_up),
     Setting("risk.investable_capital_usdt", ZERO, _number("0", "1000000000000"), "CAP-1: hard cap for what the bot may buy; 0 = it buys nothing.", raises_risk=_up),
     Setting("risk.blacklist", (), _list(is_asset, "assets"), "Coins that are never proposed.", raises_risk=_fewer),
     Setting("proposals.language", "en", _one_of("en", "de"), "Language of a proposal's explanation."),
     Setting("engine.threads", 2, _whole(1, 16), "How many coins the proposal engine works on at once."),
     Setting("proposals.suggestions", "off", _one_of("off", "on"), "Q-MH-6: whether bot suggestions may point at frozen coins worth a proposal; a message, nothing more."),
+    Setting("trading.resting_stop", "off", _one_of("off", "on"), "Whether the live stop of a coin in the bot's hands also rests at the exchange, so that it works when the bot is dead.", raises_risk=_other),
+    Setting("trading.resting_stop_buffer_bps", Decimal(100), _number("1", "2000"), "How far below its level a stop at the exchange may sell, in hundredths of a percent; counts from the next one that is placed.", raises_risk=_up),
+    Setting("exchange.streams", "on", _one_of("off", "on"), "Whether the loop follows the exchange's streams between its cycles; off: it only polls.", runtime=False),
+    Setting("exchange.stream_silence_s", Decimal(10), _number("0.2", "300"), "A stream that answers no ping for so long counts as lost and is opened anew.", runtime=False),
     Setting("trading.cycle_s", Decimal(5), _number("0.05", "3600"), "Pause between two cycles of the trading loop: how late a stop may be seen.", raises_risk=_up),
+    Setting("trading.price_max_age_s", Decimal(60), _number("5", "600"), "How old a price may be for an exit by stop or target: too low and a stop waits, too high and it sells on what nobody sees any more.", raises_risk=_away_from(Decimal(60))),
+    Setting("watchdog.stale_data_s", Decimal(120), _number("0", "3600"), "Trading halts when no coin in the bot's hands had a fresh price for so long; 0 = it never does.", raises_risk=_slower),
+    Setting("watchdog.stale_loop_s", Decimal(180), _number("0", "3600"), "Trading halts when the loop finished no cycle for so long beyond its pause; 0 = it never does.", raises_risk=_slower),
+    Setting("watchdog.exits", "on", _one_of(*Exits), "Whether stop and target stay armed, on fresh prices, while the watchdog has halted trading.", raises_risk=_to("off")),
     Setting("worker.safety_poll_s", Decimal(5), _number("0.05", "60"), "How often the worker looks without being woken."),
     Setting("cli.wait_s", Decimal(20), _number("0", "600"), "How long a command of the command line waits for its outcome."),
 )  # fmt: skip

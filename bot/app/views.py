@@ -11,11 +11,14 @@ import msgspec
 from bot.app.circuit_file import circuit_view
 from bot.app.core import HomeContext
 from bot.app.proposal_progress import engines_at_work
+from bot.app.resting_stop_view import RestingStopView, if_the_bot_dies, resting_stop_view
+from bot.app.trailing_view import TrailingView, trailing_view
 from bot.holdings.baseline import BaselineContent, Policy
 from bot.kernel.errors import StateFileError, UsageError
 from bot.kernel.ids import pair_of
-from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent
+from bot.lifecycle.documents import Exits, ManagedAsset, ManagedStateContent, TradingHalt
 from bot.lifecycle.states import AWAITING, IN_THE_BOTS_HANDS, MEANING, AssetState
+from bot.lifecycle.stream_figures import StreamHealth
 from bot.storage.documents import BASELINE_HOLDINGS, POSITIONS
 from bot.storage.heartbeat import Heartbeat, read_heartbeat
 from bot.storage.managed_state_reader import read_managed_state
@@ -44,10 +47,19 @@ class HoldingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     variant: str | None = None
     reason: str | None = None
     order_in_flight: str | None = None
+    buy_in_flight: str | None = None
+    trailing: TrailingView | None = None
+    """How its stop follows the price; absent where it stands still."""
+    resting_stop: RestingStopView | None = None
+    """Its stop at the exchange, as far as the record goes."""
+    if_the_bot_dies: str | None = None
+    """What becomes of its stop then; absent for coins that are not in the bot's hands."""
     unprotected: bool = False
     """In the bot's hands while no loop runs, or before the loop has verified it: nobody watches its stop."""
     unverified: str | None = None
     """Why the running loop sends no order for it yet."""
+    halted: bool = False
+    """In the bot's hands while trading is halted with exits off."""
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,6 +78,8 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: tuple[dict[str, Any], ...]
     exchange: dict[str, Any] | None = None
     """The circuit breaker, while it is not closed; it blocks purchases, never exits or approvals."""
+    trading_halt: TradingHalt | None = None
+    """Trading of the whole bot is halted; until a person resumes, nothing is bought."""
 
 
 def status(context: HomeContext, now: dt.datetime) -> StatusView:
@@ -100,6 +114,7 @@ def status(context: HomeContext, now: dt.datetime) -> StatusView:
         holdings=tuple(line for line in lines if line.state is not AssetState.FROZEN),
         waiting=waiting,
         exchange=circuit_view(context.home, now),
+        trading_halt=managed.content.trading_halt,
     )
 
 
@@ -116,6 +131,19 @@ def worker_view(heartbeat: Heartbeat | None, now: dt.datetime) -> dict[str, Any]
         "late": heartbeat.late,
         "queue": heartbeat.queue,
         "database_gone": heartbeat.database_gone,
+        "streams": [_stream(stream, now) for stream in heartbeat.streams],
+    }
+
+
+def _stream(stream: StreamHealth, now: dt.datetime) -> dict[str, Any]:
+    told_at = stream.last_event_at
+    return {
+        "kind": stream.kind.value,
+        "live_since": stream.live_since,
+        "follows": stream.follows,
+        "last_event_age_s": None if told_at is None else round(max(0.0, (now - told_at).total_seconds()), 1),
+        "gaps": stream.gaps,
+        "trouble": stream.trouble,
     }
 
 
@@ -130,6 +158,9 @@ def holdings(context: HomeContext, now: dt.datetime) -> tuple[HoldingLine, ...]:
     for asset in sorted({*managed.managed_assets, *baseline.assets}):
         position = positions.get(pair_of(asset, context.settings["quote"]))
         line = _line(asset, managed, baseline, guarded=guarded)
+        entry = managed.managed_assets.get(asset)
+        if entry is not None and (trailing := trailing_view(entry, position)) is not None:
+            line = msgspec.structs.replace(line, trailing=trailing, stop_loss=trailing.live_stop_loss)
         if line.asset in unverified and managed.state_of(asset) in IN_THE_BOTS_HANDS:
             line = msgspec.structs.replace(line, unprotected=True, unverified=unverified[asset])
         if position is not None and position.is_open:
@@ -253,6 +284,9 @@ def _line(
     entry = managed.managed_assets.get(asset) or ManagedAsset(state=AssetState.FROZEN)
     listed = baseline.assets.get(asset)
     in_hands = entry.state in IN_THE_BOTS_HANDS
+    resting = resting_stop_view(managed, asset)
+    hands_off = entry.exits is Exits.OFF or _hands_off(managed)
+    watched = guarded or (resting is not None and resting.protects)
     return HoldingLine(
         asset=asset,
         state=entry.state,
@@ -266,8 +300,16 @@ def _line(
         variant=entry.variant,
         reason=_why(entry, baseline.policy_of(asset)),
         order_in_flight=entry.exit_intent.client_order_id if entry.exit_intent is not None else None,
-        unprotected=in_hands and (not guarded or entry.exits is Exits.OFF),
+        buy_in_flight=entry.buy_intent.client_order_id if entry.buy_intent is not None else None,
+        resting_stop=resting,
+        if_the_bot_dies=if_the_bot_dies(managed, asset),
+        unprotected=in_hands and (not watched or hands_off),
+        halted=in_hands and _hands_off(managed),
     )
+
+
+def _hands_off(managed: ManagedStateContent) -> bool:
+    return managed.trading_halt is not None and managed.trading_halt.exits is Exits.OFF
 
 
 def _live(entry: ManagedAsset, name: str) -> Decimal | None:

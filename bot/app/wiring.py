@@ -20,15 +20,20 @@ from bot.commands.sender import CommandSender
 from bot.holdings.drift import DriftLimits
 from bot.lifecycle.approval_rules import ApprovalFacts
 from bot.lifecycle.command_payloads import ApproveManagedProposal
+from bot.lifecycle.documents import Exits
 from bot.proposals.policy import ProposalPolicy, VariantName
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.schema_check import product_schemas
 from bot.storage.sql.home_queue import HomeQueue
 from bot.storage.sql.waking import Wakeup, open_wakeup
 from bot.storage.unbooked import UnbookedSpool
+from bot.trading.buy_settings import BuySettings
 from bot.trading.cycle import LoopSettings, TradingLoop
 from bot.trading.exits import SEND_WITHIN_S
+from bot.trading.follower import MarketFollower
+from bot.trading.resting_stop import RestingStopSettings
 from bot.trading.scheduler import Scheduler
+from bot.trading.watchdog import Watchdog, WatchLimits
 
 if TYPE_CHECKING:
     from bot.exchange.guards import CircuitBreaker
@@ -141,8 +146,32 @@ class App(HomeContext):
                 lookup_settles_after=dt.timedelta(seconds=settles),
                 drift=lambda: drift_limits(self),
                 regime_reads_per_cycle=lambda: self.settings["trading.regime_reads_per_cycle"],
+                trades_reads_per_cycle=lambda: self.settings["trading.own_trades_reads_per_cycle"],
+                price_max_age_s=lambda: self.settings["trading.price_max_age_s"],
+                buys=lambda: buy_settings(self),
                 market_time_is_ours=self.market_time_is_ours,
+                resting_stop=lambda: resting_stop_settings(self),
             ),
+        )
+
+    @cached_property
+    def follower(self) -> MarketFollower:
+        """Return what runs the loop as the market asks for it; nothing is listened to yet."""
+        from bot.app.stream_modes import build_streams
+
+        return MarketFollower(
+            self.loop,
+            self.gateway,
+            self.clock,
+            streams=build_streams(self.home, self.settings, self.clock, self.gateway.capabilities),
+            quote=self.settings["quote"],
+            price_max_age_s=lambda: self.settings["trading.price_max_age_s"],
+        )
+
+    def new_watchdog(self) -> Watchdog:
+        """Return what watches the loop, from now on; under the settings of the moment."""
+        return Watchdog(
+            self.store, self.sender, self.loop.signs, clock=self.clock, limits=lambda: watch_limits(self)
         )
 
     @property
@@ -186,6 +215,14 @@ def proposal_policy(app: App) -> ProposalPolicy:
     )
 
 
+def resting_stop_settings(app: App) -> RestingStopSettings:
+    """Return whether stops rest at the exchange, and how."""
+    return RestingStopSettings(
+        is_on=app.settings["trading.resting_stop"] == "on",
+        buffer_bps=app.settings["trading.resting_stop_buffer_bps"],
+    )
+
+
 def drift_limits(app: App) -> DriftLimits:
     """Return how far reality and record may differ (Q-MH-7)."""
     return DriftLimits(
@@ -193,6 +230,27 @@ def drift_limits(app: App) -> DriftLimits:
         price_atr=app.settings["lifecycle.price_drift_atr"],
         regime=app.settings["lifecycle.regime_drift"] != "off",
         price_max_age_s=app.settings["lifecycle.drift_price_max_age_s"],
+    )
+
+
+def watch_limits(app: App) -> WatchLimits:
+    """Return when the watchdog halts trading."""
+    return WatchLimits(
+        stale_data_s=app.settings.seconds("watchdog.stale_data_s"),
+        stale_loop_s=app.settings.seconds("watchdog.stale_loop_s"),
+        cycle_s=app.settings.seconds("trading.cycle_s"),
+        exits=Exits(app.settings["watchdog.exits"]),
+    )
+
+
+def buy_settings(app: App) -> BuySettings:
+    """Return what the loop may buy now, and whether the exchange answers (CAP-1, B-OUTAGE)."""
+    return BuySettings(
+        investable_capital_usdt=app.settings["risk.investable_capital_usdt"],
+        min_entry_stop_pct=app.settings["lifecycle.min_entry_stop_pct"],
+        price_max_age_s=app.settings["trading.price_max_age_s"],
+        circuit_closed=app.gateway.state.circuit.value == "closed",
+        blacklist=app.settings["risk.blacklist"],
     )
 
 

@@ -145,6 +145,10 @@ def say_answer(screen: Screen, answer: Answer, *, no_wait: bool) -> None:
     in_flight = detail.get("order_in_flight")
     if in_flight:
         screen.line(f"  an exit order was sent before this: {in_flight}; its fill will be booked")
+    if bought := detail.get("bought_quantity"):
+        screen.line(f"  {bought} {answer.asset} that the bot bought go back with it")
+    if buying := detail.get("buy_in_flight"):
+        screen.line(f"  a buy order was sent before this: {buying}; what it brings will be booked")
 
 
 def exit_code_of(answer: Answer, *, no_wait: bool) -> int:

@@ -98,6 +98,8 @@ def _one(screen: Screen, line: DriftLine) -> None:
         for name, value in one.evidence.items():
             if name.startswith(EVIDENCE_SHOWN):
                 screen.line(f"  {name.replace('_', ' ')}: {value}")
+        for sale in one.foreign_sales:
+            screen.line(f"  sold by an order that is not the bot's: {sale}")
     if line.helps:
         screen.line()
         screen.line("What helps:")

@@ -34,6 +34,7 @@ _COMMANDS = {
     "drift": ("bot.cli.drift:drift", "Record, wallet and difference of each managed coin."),
     "orders": ("bot.cli.orders:orders", "Every order that left the bot, or may have left it."),
     "positions": ("bot.cli.positions:positions", "Quantity, cost, profit and fees of each position."),
+    "trading": ("bot.cli.trading:trading", "Halt trading of the whole bot, and resume it."),
     "explain": ("bot.cli.explain:explain", "Why it stands there, and what comes next."),
     "baseline": ("bot.cli.baseline:baseline", "What you held when the bot came."),
     "run": ("bot.cli.work:run", "Trading loop, command worker and engine in one process."),

@@ -69,6 +69,7 @@ def _print(screen: Screen, asset: str, entry: ManagedAsset | None) -> None:
             "state": entry.state,
             "would be sold": f"{show(promised_rest(entry))} {asset} at market",
             "handed over": entry.approved_quantity,
+            "bought by the bot": entry.bought_quantity,
             "sold before": entry.sold_quantity,
         }
     screen.line(f"{asset}: a sale by your word", style="bold")

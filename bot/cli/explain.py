@@ -16,6 +16,8 @@ from bot.app.explain_reference import (
     understood,
 )
 from bot.app.next_steps import NextStep
+from bot.app.trading_view import halt_words
+from bot.app.trailing_view import trailing_words
 from bot.cli.asking import app
 from bot.cli.completing import complete_explained
 from bot.cli.help import Command
@@ -85,7 +87,7 @@ def _print_asset(screen: Screen, told: AssetExplanation) -> None:
         f"{screen.when(told.since)}, by {told.by}" if told.since is not None else "nobody handed it over yet"
     )
     because = f"{told.because.text} [{told.because.code}]" if told.because is not None else None
-    quantity = told.holding.approved_quantity
+    quantity, trailing = told.holding.approved_quantity, told.holding.trailing
     screen.pairs(
         {
             "since": since,
@@ -93,16 +95,20 @@ def _print_asset(screen: Screen, told: AssetExplanation) -> None:
             "handed over": f"{show(quantity)} {told.asset}" if quantity is not None else None,
             "exits": told.holding.exits,
             "price now": told.price,
+            "trailing": trailing_words(trailing) if trailing is not None else None,
         }
     )
     screen.line()
     screen.line("What comes next", style="bold")
+    if told.trading_halt is not None:
+        screen.line(f"  {halt_words(told.trading_halt)}", style="bold")
     if told.no_order_because is not None:
         screen.line(f"  no new order: {told.no_order_because['sentence']} [{told.no_order_because['code']}]")
     if told.nothing_because is not None:
         screen.line(f"  {told.nothing_because}")
-    for step in told.next_steps:
-        screen.line(f"  {_step_words(screen, step)}")
+    _print_steps(screen, told)
+    if told.left_out is not None and told.left_out.reason not in _SAID_BY_THE_STATE:
+        screen.line(f"  nothing new is opened: {told.left_out.sentence} [{told.left_out.reason}]")
     for drift in told.drifts:
         _print_drift(screen, drift)
     if told.last_refusal is not None:
@@ -119,6 +125,9 @@ def _print_asset(screen: Screen, told: AssetExplanation) -> None:
         screen.line(f"You can: {' · '.join(told.you_can)}")
 
 
+_SAID_BY_THE_STATE = ("frozen", "not_active", "is_quote")
+
+
 def _print_drift(screen: Screen, drift: dict[str, Any]) -> None:
     screen.line(f"  drift of kind {drift['kind']} since {screen.when(drift['detected_at'])}")
     evidence = drift["evidence"]
@@ -127,6 +136,13 @@ def _print_drift(screen: Screen, drift: dict[str, Any]) -> None:
     for name, value in evidence.items():
         if name.startswith(EVIDENCE_SHOWN):
             screen.line(f"    {name.replace('_', ' ')}: {show(value)}")
+
+
+def _print_steps(screen: Screen, told: AssetExplanation) -> None:
+    for step in told.next_steps:
+        screen.line(f"  {_step_words(screen, step)}")
+    if told.holding.if_the_bot_dies is not None:
+        screen.line(f"  If the bot dies, {told.holding.if_the_bot_dies}.")
 
 
 def _step_words(screen: Screen, step: NextStep) -> str:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import click
 
+from bot.app.trailing_view import trailing_words
 from bot.app.views import HoldingLine
 from bot.app.views import holding as holding_view
 from bot.app.views import holdings as holdings_view
@@ -79,7 +80,8 @@ def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> Non
             "exits": entry.exits,
             "entry": line.entry_price,
             "reference": entry.reference_price,
-            "stop": _by_hand(line.stop_loss, entry.stop_loss),
+            "stop": _stop(line, entry),
+            "trailing": trailing_words(line.trailing) if line.trailing is not None else None,
             "target": _by_hand(line.take_profit, entry.take_profit),
             "position": line.position_quantity,
             "promoted": screen.when(entry.promoted_at) if entry.promoted_at is not None else None,
@@ -88,18 +90,30 @@ def _print(screen: Screen, entry: ManagedAsset | None, line: HoldingLine) -> Non
     screen.pairs(agreed)
     if line.unprotected:
         screen.line(f"! {unprotected_words(line)}", style="bold")
+    if line.if_the_bot_dies is not None:
+        screen.line(f"If the bot dies, {line.if_the_bot_dies}.")
     if line.order_in_flight:
         screen.line(f"! an exit order is in flight: {line.order_in_flight}", style="bold")
+    if line.buy_in_flight:
+        screen.line(f"! a buy order is in flight: {line.buy_in_flight}", style="bold")
     if entry is not None and entry.history:
         screen.line()
         for step in entry.history:
             print_step(screen, step)
 
 
+def _stop(line: HoldingLine, entry: ManagedAsset) -> str | None:
+    if line.trailing is not None and line.trailing.is_lifted:
+        return show_value(line.stop_loss)
+    return _by_hand(line.stop_loss, entry.stop_loss)
+
+
 def unprotected_words(line: HoldingLine) -> str:
     """Return why nobody sells a coin at its stop, with what helps."""
     if line.unverified:
         return f"NOT PROTECTED: {line.unverified}"
+    if line.halted:
+        return "NOT PROTECTED: trading is halted with exits off (bot trading status)"
     if line.exits == Exits.OFF:
         return f"NOT PROTECTED: its exits are off (bot explain {line.asset})"
     return "NOT PROTECTED: no loop watches its exits (bot run)"

@@ -5,13 +5,16 @@ import click
 from bot.app.core import HomeContext
 from bot.app.new_home import initialise_home
 from bot.app.proposal_progress import engine_words
+from bot.app.trading_view import halt_words
 from bot.app.views import STALE_LOOP_S, HoldingLine, StatusView
 from bot.app.views import status as status_view
 from bot.cli.ages import aged
 from bot.cli.help import Command
 from bot.cli.screen import Column, Screen, context, invocation, json_option
+from bot.kernel.money import text
 from bot.lifecycle.states import MEANING, AssetState
 from bot.observability.queue_words import queue_words
+from bot.observability.stream_words import stream_words
 
 _HOLDINGS = (
     Column("asset", leads=True),
@@ -51,7 +54,7 @@ def status(screen: Screen, watch: bool) -> None:  # noqa: FBT001 - click passes 
         home = context()
         view = status_view(home, home.clock.now())
         if screen.as_json:
-            screen.document("bot-status-1", view, home, warnings=_warnings(view), in_stream=watch)
+            screen.document("bot-status-1", view, home, warnings=_all_warnings(view), in_stream=watch)
         else:
             _print(screen, home, view)
         if not watch:
@@ -61,11 +64,15 @@ def status(screen: Screen, watch: bool) -> None:  # noqa: FBT001 - click passes 
 
 def _print(screen: Screen, home: HomeContext, view: StatusView) -> None:
     screen.header(home)
+    if view.trading_halt is not None:
+        screen.line(halt_words(view.trading_halt), style="bold reverse")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(view.counts.items())) or "no coins yet"
     who = f"{view.you} ({view.role})" if view.you else "no user of this home, looking on"
     screen.line(f"{counts}; state serial {view.serial}; you are {who}")
     if view.worker is not None and view.worker["loop_age_s"] is not None:
         screen.line(f"last cycle of the loop {aged(view.worker['loop_age_s'], STALE_LOOP_S)}")
+    if view.worker is not None and view.worker["streams"]:
+        screen.line(f"streams: {stream_words(view.worker['streams'])}")
     if view.worker is not None and view.worker["queue"] is not None:
         screen.line(f"commands: {queue_words(view.worker['queue'])}")
     screen.line()
@@ -87,8 +94,12 @@ def row(line: HoldingLine) -> list[object]:
     """Return a holding as table cells."""
     told = "" if line.reason == MEANING[AssetState.FROZEN] else line.reason or ""  # the state says it already
     note = "NOT PROTECTED" if line.unprotected else told
+    if line.resting_stop is not None and not line.unprotected and line.state is AssetState.MANAGED_ACTIVE:
+        note = f"stop rests at the exchange at {text(line.resting_stop.stop_price)}"
     if line.order_in_flight:
         note = f"exit order {line.order_in_flight} in flight"
+    elif line.buy_in_flight:
+        note = f"buy order {line.buy_in_flight} in flight"
     return [
         line.asset,
         line.state,
@@ -101,6 +112,12 @@ def row(line: HoldingLine) -> list[object]:
     ]
 
 
+def _all_warnings(view: StatusView) -> list[str]:
+    """Return the warnings for programs: for people a halt stands above everything else."""
+    halt = [halt_words(view.trading_halt)] if view.trading_halt is not None else []
+    return halt + _warnings(view)
+
+
 def _warnings(view: StatusView) -> list[str]:
     warnings = []
     if not view.baseline_applied:
@@ -109,6 +126,12 @@ def _warnings(view: StatusView) -> list[str]:
         warnings.append(
             "the commands database does not answer: exits and pauses go on, all else waits (bot doctor)"
         )
+    streams = view.worker["streams"] if view.worker is not None else ()
+    warnings += [
+        f"the {stream['kind']} stream is down ({stream['trouble']}): prices are asked for every few seconds"
+        for stream in streams
+        if stream["trouble"]
+    ]
     late = view.worker["late"] if view.worker is not None else ()
     warnings += [f"the {name} thread of the bot hangs: look at its output, then restart it" for name in late]
     warnings += [
@@ -119,7 +142,23 @@ def _warnings(view: StatusView) -> list[str]:
             f"the exchange failed again and again: the circuit is {view.exchange['circuit']} since"
             f" {view.exchange['age_s']:.0f} s; nothing is bought, exits and approvals go on"
         )
+    warnings += _resting_warnings(view)
     bare = [line.asset for line in view.holdings if line.unprotected and not line.unverified]
     if bare:
         warnings.append(f"nobody watches the exits of {', '.join(bare)}: bot run (or resume what is paused)")
+    return warnings
+
+
+def _resting_warnings(view: StatusView) -> list[str]:
+    """Return what to know of stops at the exchange: which are not certain, and which stand alone."""
+    resting = [line for line in view.holdings if line.resting_stop is not None]
+    warnings = [
+        f"{line.asset}: if the bot dies, {line.if_the_bot_dies} (bot run --once)"
+        for line in resting
+        if line.resting_stop is not None and not line.resting_stop.protects
+    ]
+    alone = ", ".join(line.asset for line in resting if not line.unprotected)
+    is_running = view.worker is not None and view.worker["loop_age_s"] is not None
+    if alone and not is_running:
+        warnings.append(f"no loop runs: of {alone} only the stop works, at the exchange (bot run)")
     return warnings

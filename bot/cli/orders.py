@@ -10,7 +10,7 @@ from bot.cli.completing import complete_assets, complete_orders
 from bot.cli.help import Group
 from bot.cli.screen import Column, Screen, context, json_option
 from bot.execution.order_record import OrderEvent, OrderRecord
-from bot.execution.orders import Fee
+from bot.execution.orders import Fee, OrderType
 from bot.kernel.market import OwnTrade
 from bot.kernel.money import ZERO, text
 
@@ -93,7 +93,7 @@ def _print(screen: Screen, record: OrderRecord, events: Sequence[OrderEvent]) ->
         }
     )
     if record.unbooked_quantity > ZERO:
-        words = f"{text(record.unbooked_quantity)} was filled after the order had ended (bot drift)"
+        words = f"{text(record.unbooked_quantity)} was filled after the order had ended, and is not booked"
         screen.line(f"! {words}", style="bold")
     screen.line()
     for event in events:
@@ -116,9 +116,16 @@ def _row(record: OrderRecord) -> list[object]:
         record.birth.quantity,
         record.filled_quantity,
         _price(record),
-        record.birth.reason,
+        _why(record),
         record.created_at,
     ]
+
+
+def _why(record: OrderRecord) -> str:
+    """Return the reason, and of a stop that may rest at the exchange, at which price."""
+    birth = record.birth
+    rests = record.may_be_live and birth.order_type is OrderType.STOP_LOSS_LIMIT
+    return f"{birth.reason}, rests at {text(birth.trigger_price or ZERO)}" if rests else birth.reason
 
 
 def _trade(trade: OwnTrade) -> list[object]:

@@ -6,17 +6,19 @@ from typing import Any
 import click
 
 from bot.app.operations import dry_run
-from bot.app.overrides import LevelChange, level_changes
+from bot.app.overrides import LevelChange, averaging_notes, level_changes, trailing_of_words
 from bot.cli.asking import app, ask, named_asset, refusal
+from bot.cli.averaging import Averaging
 from bot.cli.completing import complete_assets
 from bot.cli.confirming import DIGEST_SHOWN, can_ask, check_digest, confirmed
 from bot.cli.help import Command
-from bot.cli.money import Money
+from bot.cli.money import Money, Reach
 from bot.cli.screen import Column, Screen, json_option
 from bot.cli.sending import Sending, sends
 from bot.kernel.errors import UsageError
 from bot.lifecycle.command_payloads import OverrideManagedLevels
 from bot.lifecycle.commands import CommandState, CommandType
+from bot.lifecycle.dca_terms import DcaTerms
 
 _OVERRIDE = CommandType.OVERRIDE_MANAGED_LEVELS
 _COLUMNS = (
@@ -30,13 +32,33 @@ _COLUMNS = (
 @click.command(
     cls=Command,
     epilog="Examples: bot override SOL --stop-loss 130 --reason 'support moved'"
-    " · bot override SOL --take-profit 180 --reason 'new high' --dry-run",
+    " · bot override SOL --take-profit 180 --reason 'new high' --dry-run"
+    " · bot override SOL --trailing-activation 160 --trailing-distance 4% --reason 'let it run'",
 )
 @click.argument("asset", shell_complete=complete_assets)
 @click.option("--stop-loss", type=Money(), help="USDT per coin; below the reference price.")
 @click.option("--take-profit", type=Money(), help="USDT per coin; above the reference price.")
 @click.option("--max-allocation", type=Money(), help="USDT; the soft cap of this coin.")
-@click.option("--trailing", type=click.Choice(["on", "off"]), help="Whether the stop is to follow the price.")
+@click.option(
+    "--trailing",
+    type=click.Choice(["on", "off"]),
+    help="Whether the stop follows the price up; alone, with the distance of the coin's strategy group.",
+)
+@click.option(
+    "--trailing-activation",
+    type=Reach(),
+    help="It follows from this price on: 160, or 8% or 2ATR above the reference; left out: at once.",
+)
+@click.option(
+    "--trailing-distance",
+    type=Reach(),
+    help="How far below the highest price: 6, 4% or 1.5ATR; left out: as far as stop below reference.",
+)
+@click.option(
+    "--dca",
+    type=Averaging(),
+    help="Buy more in steps below the reference, such as steps=3,step=5%,max=300 (USDT in all); or off.",
+)
 @click.option("--entry", type=Money(), help="USDT per coin; where profit and loss are counted from.")
 @click.option("--reason", required=True, help="For the record.")
 @click.option("--confirm", help="The coin and the word, to the letter: SOL:override.")
@@ -50,6 +72,9 @@ def override(
     take_profit: Decimal | None,
     max_allocation: Decimal | None,
     trailing: str | None,
+    trailing_activation: tuple[str, Decimal] | None,
+    trailing_distance: tuple[str, Decimal] | None,
+    dca: DcaTerms | None,
     entry: Decimal | None,
     reason: str,
     confirm: str | None,
@@ -66,17 +91,22 @@ def override(
         stop_loss=stop_loss,
         take_profit=take_profit,
         max_allocation_usdt=max_allocation,
-        trailing={"enabled": trailing == "on"} if trailing else None,
+        trailing=trailing_of_words(
+            home, asset, switch=trailing, activation=trailing_activation, distance=trailing_distance
+        ),
+        dca=dca,
         synthetic_entry_value=entry,
         reason=reason,
     )
     tried = dry_run(home, _OVERRIDE, asset, payload)
     if tried.state is not CommandState.APPLIED:
         raise refusal(tried, asset)  # nobody is asked to confirm what the rules forbid
-    changes, seen = level_changes(home, asset, payload)
+    changes, seen = level_changes(home, asset, payload, tried.detail.get("difference", {}))
     if not screen.as_json:
         screen.header(home)
         _print(screen, asset, changes, seen)
+        for note in averaging_notes(home, asset, payload):
+            screen.line(f"! {note}")
     if not sending.dry_run:
         _confirm(screen, asset, confirm, digest, seen)
     return ask(
@@ -110,8 +140,8 @@ def _confirm(screen: Screen, asset: str, confirm: str | None, digest: str | None
 def _print(screen: Screen, asset: str, changes: tuple[LevelChange, ...], seen: str) -> None:
     screen.line(f"{asset}: levels by hand; digest {seen[:DIGEST_SHOWN]}", style="bold")
     screen.table(_COLUMNS, [_row(change) for change in changes])
-    if any(change.name == "trailing" for change in changes):
-        screen.line("! trailing is put on record only: the loop of this release moves no stop by itself")
+    if any(change.name == "trailing" and change.then != "off" for change in changes):
+        screen.line("The stop follows the price up by itself, and never down; bot explain tells where it is.")
 
 
 def _row(change: LevelChange) -> list[Any]:

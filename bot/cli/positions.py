@@ -4,8 +4,10 @@ from decimal import Decimal
 
 import click
 
+from bot.app.averaging_view import averaging_words
 from bot.app.order_views import PositionLine, PositionsView
 from bot.app.order_views import positions as positions_view
+from bot.app.trailing_view import trailing_words
 from bot.cli.asking import app
 from bot.cli.completing import complete_assets
 from bot.cli.help import Group
@@ -71,7 +73,12 @@ def _print(screen: Screen, line: PositionLine) -> None:
             "taken over": f"{text(line.opening_quantity)} at {screen.when(line.opened_at)}",
             "closed": line.closed_at,
             "stop": line.stop_loss,
+            "trailing": trailing_words(line.trailing) if line.trailing is not None else None,
             "target": line.take_profit,
+            "if the bot dies": line.if_the_bot_dies,
+            "average cost": _money(line.average_cost) if line.bought_quantity else None,
+            "averaging": averaging_words(line.averaging) if line.averaging is not None else None,
+            "bought": _bought(line),
             "price": line.price,
             "sold": f"{text(line.sold_quantity)} for {_money(line.proceeds)}" if line.sold_quantity else None,
             "fees": _fees(line),
@@ -126,6 +133,10 @@ def _row(line: PositionLine) -> list[object]:
         _money(line.realised) if line.sold_quantity > ZERO else None,
         _fees(line),
     ]
+
+
+def _bought(line: PositionLine) -> str | None:
+    return f"{text(line.bought_quantity)} for {_money(line.paid)}" if line.bought_quantity else None
 
 
 def _state(line: PositionLine) -> str:

@@ -43,10 +43,12 @@ _UNIT = re.compile(r"(?<=\d) ((?:%|bps|ATR|USDT|[A-Z]{2,6}|s|min|h|d)\b|%)")
 _NARROWEST_WRAP = 18
 """A last column of words is wrapped down to this width; below it rows become blocks."""
 _WORDS = {
-    "sandbox": "SANDBOX (exchange in a box, no real money)",
-    "paper": "PAPER (public prices, own fills, no real money)",
-    "testnet": "TESTNET (Binance spot testnet, no real money)",
+    ("sandbox", "binance"): "SANDBOX (exchange in a box, no real money)",
+    ("paper", "binance"): "PAPER (public prices, own fills, no real money)",
+    ("testnet", "binance"): "TESTNET (Binance spot testnet, no real money)",
+    ("testnet", "hyperliquid"): "TESTNET (Hyperliquid spot testnet, no real money)",
 }
+"""By environment and venue."""
 
 
 class Column(NamedTuple):
@@ -78,9 +80,9 @@ class Screen:
         if self.as_json:
             return
         now = context.clock.now()
-        environment = str(context.settings["environment"])
+        environment, venue = (str(context.settings[name]) for name in ("environment", "exchange.venue"))
         parts = (
-            _WORDS.get(environment, environment),
+            _WORDS.get((environment, venue), environment),
             shown_path(context.home.root),
             worker_words(worker_view(read_heartbeat(context.home), now)),
             f"{now:%Y-%m-%d %H:%M:%S}Z" + local_words(now, self.zone),

@@ -42,7 +42,7 @@ from bot.trading.journal_desk import JournalDesk
 from bot.trading.report import Step
 
 _PATIENCE_WITH_THE_KNOWN = 10
-_DUST_GATES = ("lot_size", "minimum_notional")
+DUST_GATES = ("lot_size", "minimum_notional")
 _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MAX_S = 300.0
 SEND_WITHIN_S = 5.0
@@ -81,7 +81,7 @@ class ExitDesk:
             StopRuleBrokenError: SR-15: the coin drifted, and no agreed exit is due.
         """
         reason = facts.reason
-        if self._clock.monotonic() < self._retry_at.get(asset, (0.0, 0.0))[0]:
+        if self.waits(asset):
             return [
                 Step(asset=asset, what="waiting", sentence="the last try was refused; waiting", alarm=True)
             ]
@@ -104,6 +104,7 @@ class ExitDesk:
             quantity=order.quantity,
             reason=reason,
             trigger_price=facts.ticker.last,
+            trail=facts.trail,
         )
         opened = self._sender.send(
             CommandType.OPEN_EXIT_INTENT, asset, intent, actor="bot", uid=command_id, book=False
@@ -123,9 +124,13 @@ class ExitDesk:
         )
         return [sent, *trouble, *self._submit(asset, entry, verdict, facts)]
 
+    def waits(self, asset: str) -> bool:
+        """Say whether the coin's last exit was refused a moment ago."""
+        return self._clock.monotonic() < self._retry_at.get(asset, (0.0, 0.0))[0]
+
     def _denied(self, asset: str, verdict: Denied) -> list[Step]:
         """Alarm each time; but of a rest that no exchange takes, once: nobody can do anything about it."""
-        if verdict.gate in _DUST_GATES:
+        if verdict.gate in DUST_GATES:
             if self._told_dust.get(asset) == verdict.limit:
                 return []
             self._told_dust[asset] = verdict.limit
@@ -191,7 +196,7 @@ class ExitDesk:
         What is dust is judged at the price that triggered, or a better one: a nonsense price in one
         answer must not declare the rest of a coin to be dust.
         """
-        rest = (entry.approved_quantity or ZERO) - (entry.sold_quantity or ZERO) - report.filled_quantity
+        rest = entry.promised_quantity - (entry.sold_quantity or ZERO) - report.filled_quantity
         price = max(report.average_price or ZERO, trigger_price)
         payload = RecordManagedExit(
             client_order_id=report.client_order_id,
@@ -205,8 +210,15 @@ class ExitDesk:
         )
         outcome = self._send(CommandType.RECORD_MANAGED_EXIT, asset, payload)
         applied = outcome.state is CommandState.APPLIED
+        is_complete = payload.rest_is_dust or rest <= ZERO
+        if applied and is_complete and report.status.is_final and entry.buy_intent is not None:
+            sentence = (
+                "all that had arrived is sold; the exit ends when the exchange tells of a buy in flight"
+            )
+            waits = Step(asset=asset, what="exit_awaits_buy", sentence=sentence, alarm=True)
+            return [waits, *self._journal.report(asset, report, booked=False)]
         trouble = self._journal.report(asset, report, booked=applied)
-        step = _booked_step(asset, report, outcome, is_complete=payload.rest_is_dust or rest <= ZERO)
+        step = _booked_step(asset, report, outcome, is_complete=is_complete)
         return [step, *trouble]
 
     def _close(

@@ -66,6 +66,12 @@ class JournalDesk:
         )
         return self.write(self._event(client_order_id, asset, trigger=trigger, text=text), booked)
 
+    def booked(self, client_order_id: str, asset: str, quantity: Decimal) -> list[Step]:
+        """Write down how much of an ended order the managed state has booked by now."""
+        return self.write(
+            self._event(client_order_id, asset, trigger=Trigger.BOOKED, booked_quantity=quantity)
+        )
+
     def report(self, asset: str, report: OrderReport, *, booked: bool) -> list[Step]:
         """Write down what the exchange told, if it is new, and that its end is booked."""
         name = report.client_order_id

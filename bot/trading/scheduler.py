@@ -16,7 +16,7 @@ from bot.lifecycle.command_payloads import (
 )
 from bot.lifecycle.commands import CommandState, CommandType
 from bot.lifecycle.documents import ManagedAsset, ReleaseMode
-from bot.lifecycle.exit_rules import promised_rest
+from bot.lifecycle.exit_rules import orders_in_flight, promised_rest
 from bot.lifecycle.states import AssetState
 from bot.storage.documents import MANAGED_STATE
 from bot.storage.state_store import StateStore
@@ -75,7 +75,7 @@ def due_release(entry: ManagedAsset) -> CompleteManagedRelease | None:
 
 def _nothing_left(entry: ManagedAsset) -> bool:
     """Say whether no order of the bot's is open and nothing waits for an agreed exit."""
-    if entry.exit_intent is not None:
+    if orders_in_flight(entry) or entry.buy_intent is not None:
         return False
     immediate = entry.release_mode is ReleaseMode.IMMEDIATE
     exited = entry.reason is not None and entry.reason.code.startswith("exit_")

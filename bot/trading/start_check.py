@@ -12,8 +12,7 @@
    coins there are; a coin that is verified costs nothing more.
 """
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Mapping, Sequence
 
 from bot.exchange.gateway import Gateway
 from bot.execution.order_record import OrderEvent, OrderRecord, trigger_of
@@ -29,10 +28,12 @@ from bot.kernel.ids import pair_of
 from bot.kernel.money import ZERO, text
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent
 from bot.lifecycle.drift_kinds import doubts_quantity, drifts_of
+from bot.lifecycle.exit_rules import orders_in_flight
 from bot.lifecycle.states import IN_THE_BOTS_HANDS
 from bot.storage.order_journal import OrderJournal
 from bot.storage.state_store import StateStore
 from bot.storage.unverified import write_unverified
+from bot.trading.booked_orders import Booked, booked_of
 from bot.trading.journal_desk import JournalDesk
 from bot.trading.market_look import MarketLook
 from bot.trading.report import Step
@@ -77,11 +78,11 @@ class StartCheck:
         self._loose = {}
         steps: list[Step] = []
         entries = managed.managed_assets.values()
-        in_flight = {e.exit_intent.client_order_id for e in entries if e.exit_intent is not None}
+        in_flight = {name for entry in entries for name in _intents(entry)}
         for record in unsettled(self._journal.records.values(), in_flight=in_flight):
             asset, name = record.birth.asset, record.client_order_id
             if not record.may_be_live:
-                steps += self._desk.write(self._booked(record))
+                steps += self._desk.write(self._booked(record, booked_of(self._audit, record)))
                 continue
             try:
                 report = self._gateway.find_order(record.birth.symbol, name)
@@ -120,13 +121,14 @@ class StartCheck:
             look.fetch_wallet()
         except ExchangeError as error:
             return self._told(dict.fromkeys(waiting, f"the exchange did not tell ({error.what})")), ()
-        intents = {e.exit_intent.client_order_id for e in waiting.values() if e.exit_intent is not None}
+        intents = {name for entry in waiting.values() for name in _intents(entry)}
+        shown = {report.client_order_id for report in resting}
         strays = orphans(resting, {*self._journal.records, *intents})
         for asset, entry in waiting.items():
             if entry.exit_intent is not None or doubts_quantity(entry):
                 continue  # no order can leave as long as that is so; the coin is looked at when it is over
             symbol = pair_of(asset, self._quote)
-            reason = _orphaned(symbol, strays) or self._loose.get(asset)
+            reason = _orphaned(symbol, strays) or self._loose.get(asset) or _not_shown(entry, shown)
             if reason is None:
                 reason = self._quantity(asset, entry, positions.get(symbol), look, limits)
             if reason is None:
@@ -137,38 +139,35 @@ class StartCheck:
         return self._told(reasons), tuple(fresh)
 
     def _ended(self, asset: str, record: OrderRecord, report: OrderReport | None) -> list[Step]:
-        """Write the end of an order down; nothing of it is booked here, the managed state has done so."""
+        """Write the end of an order down; nothing of it is booked here, the managed state has done so.
+
+        What is booked was told once, also where the exchange says now that there is no such order.
+        """
+        name, now = record.client_order_id, self._clock.now()
+        booked = booked_of(self._audit, record)
         trigger = Trigger.TOLD_ABSENT if report is None else trigger_of(report)
-        name, filled = record.client_order_id, report.filled_quantity if report is not None else ZERO
-        event = OrderEvent(
-            at=self._clock.now(), client_order_id=name, asset=asset, trigger=trigger, report=report
-        )
-        booked = self._booked(record)
-        steps = self._desk.write(event, booked)
-        if report is None and record.state in _TOLD_OF:
+        told = booked.report(record, now) if report is None else report
+        if report is None and told is not None and booked.final_status is not None:
+            trigger = trigger_of(told)
+        event = OrderEvent(at=now, client_order_id=name, asset=asset, trigger=trigger, report=told)
+        steps = self._desk.write(event, self._booked(record, booked))
+        if trigger is Trigger.TOLD_ABSENT and record.state in _TOLD_OF:
             sentence = f"the exchange does not know the order {name} any more"
             steps.append(Step(asset=asset, what="ghost_order", sentence=sentence, alarm=True))
-        late = filled - (booked.booked_quantity or ZERO)
+        late = (told.filled_quantity if told is not None else ZERO) - booked.quantity
         if late > ZERO:
-            sentence = f"the order {name} filled {text(late)} {asset} that nobody booked; see bot drift"
+            sentence = f"the order {name} filled {text(late)} {asset} that nobody has booked yet"
             steps.append(Step(asset=asset, what="late_fill", sentence=sentence, alarm=True))
         return steps
 
-    def _booked(self, record: OrderRecord) -> OrderEvent:
-        """Return the order's last line: what the managed state has booked of it, as the audit tells."""
-        name, asset = record.client_order_id, record.birth.asset
-        told = (line.get("data", {}) for line in self._audit.records(asset=asset))
-        fills = [
-            Decimal(str(data.get("filled_quantity", 0)))
-            for data in told
-            if data.get("client_order_id") == name
-        ]
+    def _booked(self, record: OrderRecord, booked: Booked) -> OrderEvent:
+        """Return the order's last line: what the managed state has booked of it."""
         return OrderEvent(
             at=self._clock.now(),
-            client_order_id=name,
-            asset=asset,
+            client_order_id=record.client_order_id,
+            asset=record.birth.asset,
             trigger=Trigger.BOOKED,
-            booked_quantity=max(fills, default=ZERO),
+            booked_quantity=booked.quantity,
         )
 
     def _quantity(
@@ -220,6 +219,12 @@ class StartCheck:
         return steps
 
 
+def _intents(entry: ManagedAsset) -> tuple[str, ...]:
+    """Return the orders that the managed state answers for."""
+    names = tuple(order.client_order_id for order in orders_in_flight(entry))
+    return names if entry.buy_intent is None else (*names, entry.buy_intent.client_order_id)
+
+
 def _was_accepted(entry: ManagedAsset, finding: Finding) -> bool:
     """Say whether a person lets the coin go on with this difference, as large as it is (T11)."""
     kinds = {finding.kind, *((RESET,) if finding.kind == "wallet_external" else ())}
@@ -227,6 +232,14 @@ def _was_accepted(entry: ManagedAsset, finding: Finding) -> bool:
     return finding.verdict is Verdict.DRIFT and any(
         finding.severity <= drift.evidence.get("severity", 0) for drift in accepted
     )
+
+
+def _not_shown(entry: ManagedAsset, shown: Collection[str]) -> str | None:
+    """Return why the coin's resting stop is not certain, or None where it rests or there is none."""
+    stop = entry.resting_stop
+    if stop is None or stop.client_order_id in shown:
+        return None
+    return f"its resting stop {stop.client_order_id} is on record, and the exchange does not show it"
 
 
 def _orphaned(symbol: str, strays: Sequence[OrderReport]) -> str | None:

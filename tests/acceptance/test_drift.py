@@ -120,7 +120,7 @@ def test_d2_coins_that_left_the_wallet_stop_every_order(world: BotWorld) -> None
 
 def test_d2_coins_that_the_owner_sold_by_hand_are_seen_too(world: BotWorld) -> None:
     world.box.control.external_trade("SOL/USDT", "sell", WALLET["SOL"] - 1)
-    assert words_of(world.cycle()) == ["drift"]
+    assert words_of(world.cycle()) == ["foreign_trade", "drift"]
     assert drift_of(world.entry("SOL")).kind == "wallet_external"
 
 

@@ -37,6 +37,9 @@ WHO = {
     "open": "bot",
     "close": "bot",
     "fill": "bot",
+    "agree_dca": "admin",
+    "buy": "bot",
+    "stop": "bot",
     "expire": "system",
     "complete_release": "system",
     "settle": "system",
@@ -47,11 +50,13 @@ GROUPS = {
     "waiting": "proposed proposed_stale proposed_unknown proposed_expired",
     "making": "pending pending_begun",
     "over": "aborted rejected_cooling rejected_rested",
-    "trading": "active active_intent sideways",
-    "paused": "paused_on paused_off paused_drifted paused_intent",
+    "trading": "active active_intent sideways buyable buying resting",
+    "paused": "paused_on paused_off paused_drifted paused_intent paused_buying paused_resting",
     "alerted": "drift_price drift_regime drift_qty drift_wallet drift_reset",
     "doubtful": "paused_drifted drift_qty drift_wallet drift_reset",
-    "releasing": "releasing_graceful releasing_immediate releasing_intent",
+    "releasing": "releasing_graceful releasing_immediate releasing_intent releasing_buying releasing_resting",
+    "at_rest": "resting paused_resting releasing_resting",
+    "buy_in_flight": "buying paused_buying releasing_buying",
     "in_flight": "active_intent paused_intent releasing_intent",
     "in_hands": "trading paused alerted releasing",
     "decided": "rejected_cooling rejected_rested in_hands exited",
@@ -97,8 +102,8 @@ TABLE: dict[str, dict[str, str]] = {
     "expire_stale": {YES: "waiting", "proposal_already_decided": "decided", NO: "*"},
     "pause_on": {YES: "trading", "paused_already": "paused paused_intent", NO: "*"},
     "pause_off": {
-        YES: "trading paused_on paused_drifted",
-        "paused_already": "paused_off paused_intent",
+        YES: "trading paused_on paused_drifted paused_buying",
+        "paused_already": "paused_off paused_intent paused_resting",
         NO: "*",
     },
     "resume": {
@@ -116,24 +121,56 @@ TABLE: dict[str, dict[str, str]] = {
         NO: "*",
     },
     "release_immediate": {
-        YES: "paused alerted exited releasing_graceful releasing_intent",
+        YES: "paused alerted exited releasing_graceful releasing_intent releasing_buying releasing_resting",
         "pause_first": "trading",
         "release_pending_already": "releasing_immediate",
         NO: "*",
     },
-    "complete_release": {"exit_in_flight": "releasing_intent", YES: "releasing", NO: "*"},
+    "complete_release": {
+        "exit_in_flight": "releasing_intent",
+        "buy_in_flight": "releasing_buying",
+        "stop_is_resting": "releasing_resting",
+        YES: "releasing",
+        NO: "*",
+    },
     "settle": {"not_settled": "rejected_cooling", YES: "aborted rejected_rested", NO: "*"},
     "override": {YES: "trading paused", NO: "*"},
-    "force_exit": {"exits_are_off": "paused_off paused_intent", YES: "trading paused", NO: "*"},
+    "force_exit": {
+        "exits_are_off": "paused_off paused_intent paused_resting",
+        YES: "trading paused",
+        NO: "*",
+    },
     "open": {
+        "exit_in_flight": "in_flight",
+        "drift_unresolved": "doubtful",
+        "exits_are_off": "paused_off releasing_immediate paused_resting",
+        "stop_is_resting": "at_rest",
+        YES: "in_hands",
+        NO: "*",
+    },
+    "close": {YES: "in_flight", "no_exit_intent": "*"},
+    "fill": {YES: "in_flight", "no_exit_intent": "*"},
+    "stop_open": {
+        "stop_is_resting": "at_rest",
         "exit_in_flight": "in_flight",
         "drift_unresolved": "doubtful",
         "exits_are_off": "paused_off releasing_immediate",
         YES: "in_hands",
         NO: "*",
     },
-    "close": {YES: "in_flight", "no_exit_intent": "*"},
-    "fill": {YES: "in_flight", "no_exit_intent": "*"},
+    "stop_close": {YES: "at_rest", "no_resting_stop": "*"},
+    "stop_fill": {YES: "at_rest", "no_exit_intent": "*"},
+    "agree_dca": {YES: "trading paused", NO: "*"},
+    "buy_open": {
+        "buy_in_flight": "buy_in_flight",
+        "exit_in_flight": "in_flight",
+        "drift_unresolved": "alerted paused_drifted",
+        YES: "buyable",
+        "averaging_not_agreed": "trading",
+        NO: "*",
+    },
+    "buy_close": {YES: "buy_in_flight", "no_buy_intent": "*"},
+    "buy_fill": {YES: "buy_in_flight", "no_buy_intent": "*"},
     "regime_seen": {YES: "sideways", "state_changed": "*"},
 }
 _MANAGED_BUT_RELEASED = "trading paused alerted"
@@ -189,7 +226,8 @@ def test_every_situation_and_every_command_of_one_coin_is_in_the_table() -> None
     asked = {CommandType(words_of(ask, "SOL", None, ANY_TIME)[0]) for ask in TABLE}
     about_all = {kind for kind in CommandType if kind.startswith(("apply_", "clear_", "restore_", "adopt_"))}
     about_users = {kind for kind in CommandType if "user" in kind}
-    assert asked | about_all | about_users == set(CommandType)
+    about_trading = {kind for kind in CommandType if "trading" in kind}
+    assert asked | about_all | about_users | about_trading == set(CommandType)
     named = {name for lines in TABLE.values() for where in lines.values() for name in members(where)}
     assert named - {"*"} <= set(SITUATIONS)
     assert set(SITUATIONS) - named == set()
@@ -244,6 +282,12 @@ def test_what_is_refused_changes_no_document_and_says_why(world: Situations, ask
         ("proposed", "approve", "admin", {"min_entry_stop_pct": Decimal(10)}, YES),
         ("proposed_stale", "approve", "admin", {"stale_after_atr": Decimal(3)}, YES),
         ("active", "override", "admin", {"min_entry_stop_pct": Decimal(6)}, "stop_too_close"),
+        ("active", "agree_dca", "admin", {"disabled": ("dca",)}, "feature_disabled"),  # Q-MH-13
+        ("buyable", "buy_open", "bot", {"disabled": ("dca",)}, "feature_disabled"),
+        ("buyable", "buy_open", "bot", {"investable_capital_usdt": Decimal(0)}, "buy_above_cap"),  # CAP-1
+        ("buyable", "buy_open", "bot", {"investable_capital_usdt": Decimal(391)}, "buy_above_cap"),
+        # Three other coins are being bought for 98 each: the cap is over all of them.
+        ("buyable", "buy_open", "bot", {"investable_capital_usdt": Decimal(392)}, YES),
         ("frozen", "request", "operator", {"quote": "FROZEN"}, "quote_not_manageable"),
     ],
 )

@@ -193,7 +193,8 @@ def test_q_mh_12_after_a_no_the_coin_rests_for_the_set_time(home: Path) -> None:
 def test_q_mh_13_what_is_disabled_is_refused(home: Path) -> None:
     tighten(home, "lifecycle.disabled=aggressive_variant,dca")
     assert approve(home, "SOL", "aggressive").code == "variant_not_allowed"
-    assert approve(home, "SOL", overrides={"dca": {"steps": 2}}).code == "feature_disabled"
+    terms = {"steps": 2, "step_pct": 3, "max_additional_usdt": 100}
+    assert approve(home, "SOL", overrides={"dca": terms}).code == "feature_disabled"
     assert approve(home, "SOL").code == "applied"
 
 

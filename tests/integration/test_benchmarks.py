@@ -52,7 +52,6 @@ def test_what_is_replayed_leaves_the_same_files_as_what_was_recorded(tmp_path: P
         toggle.enqueue(asset_name(number % 2))
         app.worker.drain()
     app.close()
-    recorder.end()
     replay = Replay(tmp_path / "copy", tmp_path / "copy" / app.home.sql.relative_to(app.home.root))
     replay.play(replay.prepared(recorder.take()))
     replay.close()

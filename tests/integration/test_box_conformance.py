@@ -1,11 +1,8 @@
 """The tests that ship inside the ccxt package, called unchanged against the box: blocking calls.
 
-The asynchronous ones and the streams are in `test_box_conformance_async.py`. Left out: methods that a
-testnet does not have (sapi: currencies, deposits, fees, status) or that this client does not support
-(order books in bulk); `fetch_markets`, whose test wants a dict where the client returns a list
-(`load_markets` covers it); and `create_order`, whose test fails in its own debug output (text plus
-number). Its validators are called on our own orders below, all but expired ones, a status of the
-client's own that its validator does not list.
+The asynchronous ones and the streams are in `test_box_conformance_async.py`; which are left out, and why,
+stands in `test_box_conformance_whole.py`. ccxt's validators are called on our own orders below, all but
+expired ones, a status of the client's own that its validator does not list.
 """
 
 import importlib

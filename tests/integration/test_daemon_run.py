@@ -132,8 +132,9 @@ def test_two_one_shot_workers_at_once_make_one_proposal(world: BotWorld) -> None
 
 
 def test_an_exchange_that_is_away_ends_neither_the_daemon_nor_the_watch(world: BotWorld) -> None:
+    """Without streams: one that still told the price would have an order sent, and its answer looked up."""
     world.hand_over("SOL")
-    environ = {"BOT_EXCHANGE_TIMEOUT_S": "1"}
+    environ = {"BOT_EXCHANGE_TIMEOUT_S": "1", "BOT_EXCHANGE_STREAMS": "off"}
     with bot_process(world.root, "run", **environ) as daemon:
         world.box.control.add_fault("drop_before", times=100_000)
         world.fall_to_stop("SOL")
