@@ -7,9 +7,8 @@ rule, no schema, no codec, no lock, no read.
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
-
-from sqlalchemy import Connection, Engine, event
 
 from bot.storage.files.file_ops import FileOps
 from bot.storage.sql.engine import journal_mode, sqlite_module
@@ -26,19 +25,7 @@ class Recorder(FileOps):
     def __init__(self, root: Path) -> None:
         self._root = root
         self.steps: list[Step] = []
-        self._in_write = False
-        self._listened = (
-            ("before_cursor_execute", self._on_statement),
-            ("commit", self._on_commit),
-            ("rollback", self._on_rollback),
-        )
-        for name, listener in self._listened:
-            event.listen(Engine, name, listener)
-
-    def end(self) -> None:
-        """Stop recording the database."""
-        for name, listener in self._listened:
-            event.remove(Engine, name, listener)
+        self.driver = RecordingDriver(self._keep)
 
     def take(self) -> list[Step]:
         """Return what was recorded since the last call."""
@@ -90,31 +77,6 @@ class Recorder(FileOps):
         self._keep("fsync_folder", self._short(folder))
         super().fsync_folder(folder)
 
-    def _on_statement(
-        self,
-        _c: Connection,
-        _cursor: Any,
-        statement: str,
-        parameters: Any,
-        _x: Any,
-        _many: bool,  # noqa: FBT001 - the listener's form
-    ) -> None:
-        if statement == "BEGIN IMMEDIATE":
-            self._in_write = True
-            self._keep("sql", statement, ())
-        elif self._in_write and statement.startswith(_WRITES):
-            self._keep("sql", statement, tuple(parameters))
-
-    def _on_commit(self, _connection: Connection) -> None:
-        if self._in_write:
-            self._keep("sql", "COMMIT", ())
-        self._in_write = False
-
-    def _on_rollback(self, _connection: Connection) -> None:
-        if self._in_write:
-            self._keep("sql", "ROLLBACK", ())
-        self._in_write = False
-
     def _keep(self, word: str, *needs: Any) -> None:
         self.steps.append((word, needs))
 
@@ -123,6 +85,64 @@ class Recorder(FileOps):
 
     def _of(self, descriptor: int) -> str:
         return self._short(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+class RecordingDriver(ModuleType):
+    """The SQLite driver, with every write remembered: whoever calls it, with SQLAlchemy or without."""
+
+    def __init__(self, keep: Callable[..., None]) -> None:
+        super().__init__("recording")
+        self._keep = keep
+        self._real: Any = sqlite_module()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else the driver has."""
+        return getattr(self._real, name)
+
+    def connect(self, *words: Any, **options: Any) -> Any:
+        """Open a connection that remembers."""
+        keep, real = self._keep, self._real
+
+        class Connection(real.Connection):  # type: ignore[name-defined,misc]  # chosen at run time
+            """One connection; `is_writing` from `BEGIN IMMEDIATE` to its end."""
+
+            is_writing = False
+
+            def cursor(self, *_: Any) -> Any:
+                """Open a cursor that remembers."""
+                return super().cursor(Cursor)
+
+            def commit(self) -> None:
+                """Record and do."""
+                self.end("COMMIT")
+                super().commit()
+
+            def rollback(self) -> None:
+                """Record and do."""
+                self.end("ROLLBACK")
+                super().rollback()
+
+            def end(self, statement: str) -> None:
+                """Remember the end of what is written, if anything is."""
+                if self.is_writing:
+                    keep("sql", statement, ())
+                self.is_writing = False
+
+        class Cursor(real.Cursor):  # type: ignore[name-defined,misc]  # chosen at run time
+            """One cursor of such a connection."""
+
+            def execute(self, statement: str, parameters: Any = ()) -> Any:
+                """Record and do."""
+                if statement == "BEGIN IMMEDIATE":
+                    self.connection.is_writing = True
+                    keep("sql", statement, ())
+                elif statement in {"COMMIT", "ROLLBACK"}:
+                    self.connection.end(statement)
+                elif self.connection.is_writing and statement.startswith(_WRITES):
+                    keep("sql", statement, tuple(parameters))
+                return super().execute(statement, parameters)
+
+        return real.connect(*words, factory=Connection, **options)
 
 
 class Replay:

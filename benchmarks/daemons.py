@@ -45,6 +45,17 @@ def daemon(app: BenchApp, box: RunningBox, *words: str) -> Iterator[int]:
         RuntimeError: It did not come up.
     """
     write_box(app.home, msgspec.convert(msgspec.structs.asdict(box.address), BoxConnection))
+    with daemon_at(app, *words) as pid:
+        yield pid
+
+
+@contextlib.contextmanager
+def daemon_at(app: BenchApp, *words: str) -> Iterator[int]:
+    """Yield the same for a home that knows its exchange already.
+
+    Raises:
+        RuntimeError: It did not come up.
+    """
     log_path = app.home.root.with_suffix(".log")
     with log_path.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(

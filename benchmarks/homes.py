@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.bare import Recorder
 from bot import __version__
 from bot.app.new_home import initialise_home
 from bot.app.wiring import App
@@ -19,6 +20,8 @@ from bot.storage.documents import MANAGED_STATE
 from bot.storage.files.file_ops import FileOps
 from bot.storage.home import file_system_of
 from bot.storage.process_info import this_process
+from bot.storage.schema_check import SchemaCheck
+from bot.storage.sql.home_queue import HomeQueue
 from bot.storage.state_store import StateStore
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -26,9 +29,20 @@ _START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 class BenchApp(App):
-    """The bot's own wiring, with its disk calls in view."""
+    """The bot's own wiring, with its disk calls and its calls to the database in view."""
 
     file_ops = FileOps()
+    schemas: SchemaCheck | None = None
+
+    @cached_property
+    def queue(self) -> HomeQueue:
+        """Return the commands, over the recorder's driver if there is one."""
+        return HomeQueue(
+            self.home,
+            clock=self.clock,
+            lineage=self.store.read(MANAGED_STATE).meta.lineage,
+            driver=self.file_ops.driver if isinstance(self.file_ops, Recorder) else None,
+        )
 
     @cached_property
     def store(self) -> StateStore:
@@ -40,6 +54,7 @@ class BenchApp(App):
             writer=this_process(__version__),
             environment="sandbox",
             file_ops=self.file_ops,
+            schemas=self.schemas,
         )
 
 
@@ -54,12 +69,15 @@ def bench_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_home(root: Path, *, assets: int, file_ops: FileOps | None = None) -> BenchApp:
+def make_home(
+    root: Path, *, assets: int, file_ops: FileOps | None = None, schemas: SchemaCheck | None = None
+) -> BenchApp:
     """Make a home with this many coins in the bot's hands, each with its full inline history."""
     initialise_home(root, environment="sandbox")
     app = BenchApp(root, environ={})
     if file_ops is not None:
         app.file_ops = file_ops
+    app.schemas = schemas
     with app.store.transaction() as work:
         work.commit(MANAGED_STATE, content(assets), commands=(), events=())
     return app

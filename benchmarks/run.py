@@ -27,6 +27,8 @@ NAMES = (
     "proposal",
     "peers",
     "box",
+    "stop_to_exit",
+    "simulated_day",
 )
 """Modules of this folder with a function `measure(*, quick: bool) -> list[Result]`, in the table's order."""
 

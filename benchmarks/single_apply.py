@@ -31,7 +31,6 @@ def measure(*, quick: bool = False) -> list[Result]:
             asked.append(recorder.take())
             must_be_applied([item.outcome for item in recorded.worker.drain()], 1)
             applied.append(recorder.take())
-        recorder.end()
         recorded.close()
 
         replay = Replay(folder / "copy", folder / "copy" / recorded.home.sql.relative_to(recorded.home.root))

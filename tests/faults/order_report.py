@@ -6,6 +6,7 @@
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.faults.order_scenarios import KINDS, Story
@@ -38,19 +39,26 @@ def with_table(page: str, told: str) -> str:
     return f"{before}{BEGIN}\n\n{told}\n\n{END}{after}"
 
 
+def told_of(seed: int) -> tuple[list[str], list[str]]:
+    """Live through one story in a folder of its own; returns its kinds and what was lost."""
+    with tempfile.TemporaryDirectory(prefix="orders-") as folder:
+        story = Story(seed).run(Path(folder) / "home")
+    return story.kinds, story.losses
+
+
 def main(arguments: list[str]) -> int:
-    """Live through the stories of consecutive seeds."""
+    """Live through the stories of consecutive seeds, as many at once as there are processors."""
     count = int(arguments[0]) if arguments else _DEFAULT
     first = int(arguments[1]) if len(arguments) > 1 else 0
     struck: Counter[str] = Counter()
     lost: Counter[str] = Counter()
-    for seed in range(first, first + count):
-        with tempfile.TemporaryDirectory(prefix="orders-") as folder:
-            story = Story(seed).run(Path(folder) / "home")
-        struck.update(story.kinds)
-        if story.losses:
-            lost.update(["", *story.kinds])
-            sys.stdout.write("\n".join([*story.losses, ""]))
+    with ProcessPoolExecutor() as pool:
+        for kinds, losses in pool.map(told_of, range(first, first + count)):
+            struck.update(kinds)
+            if losses:
+                lost.update(["", *kinds])
+                sys.stdout.write("\n".join([*losses, ""]))
+                sys.stdout.flush()
     told = table(count, struck, lost)
     sys.stdout.write(f"\n{told}\n")
     if lost:

@@ -12,18 +12,21 @@ from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from bot.app.wiring import resting_stop_settings
 from bot.commands.sender import CommandSender
 from bot.exchange.gateway import Gateway
 from bot.execution.order_record import repeated_trade_ids
 from bot.execution.reconciliation import is_own_id
 from bot.kernel.money import ZERO
 from bot.lifecycle.commands import CommandType
+from bot.lifecycle.drift_kinds import doubts_quantity
 from bot.lifecycle.states import IN_THE_BOTS_HANDS, AssetState
 from bot.storage.order_journal import OrderJournal
 from bot.trading.cycle import LoopSettings, TradingLoop
 from tests.fakes.bot_world import BotWorld, bot_world
 from tests.fakes.home_checks import assert_home_is_whole
 from tests.fakes.hooked_gateway import Killed
+from tests.faults import courier
 
 COIN, SYMBOL = "SOL", "SOL/USDT"
 _CYCLES = 14
@@ -56,6 +59,14 @@ _REQUEST_FAULTS: dict[str, dict[str, Any]] = {
         "code": -1003,
         "message": "Too many requests.",
     },
+    "order refused, 418": {
+        "action": "status_before",
+        "path": "order",
+        "method": "POST",
+        "status": 418,
+        "code": -1003,
+        "message": "Way too much request weight used; IP banned until 1777809600000.",
+    },
     "order refused, filter": {
         "action": "status_before",
         "path": "order",
@@ -65,6 +76,19 @@ _REQUEST_FAULTS: dict[str, dict[str, Any]] = {
         "message": "Filter failure: MARKET_LOT_SIZE",
     },
     "order filled in part": {"action": "partial_fill", "path": "order", "method": "POST", "share": "0.4"},
+    "cancellation executed, connection dropped": {
+        "action": "drop_after",
+        "path": "order",
+        "method": "DELETE",
+        "times": 2,
+    },
+    "cancellation not executed, 503": {
+        "action": "status_before",
+        "path": "order",
+        "method": "DELETE",
+        "status": 503,
+        "times": 2,
+    },
     "look-up drops": {"action": "drop_before", "path": "order", "method": "GET", "times": 4},
     "look-up lies that there is no order": {
         "action": "status_before",
@@ -80,7 +104,21 @@ _REQUEST_FAULTS: dict[str, dict[str, Any]] = {
     "open orders fail": {"action": "status_before", "path": "openOrders", "status": 500, "times": 4},
     "prices fail": {"action": "drop_before", "path": "ticker/24hr", "times": 4},
 }
-KINDS = (*_REQUEST_FAULTS, "process killed", "foreign sale", "pause with exits off", "clock steps")
+WIPED = "testnet wiped"
+RESTING = "the stop rests at the exchange"
+_OWNERS = ("foreign sale", "withdrawal", "pause with exits off", WIPED)
+"""What may keep an agreed exit from happening, for good reason."""
+KINDS = (
+    *_REQUEST_FAULTS,
+    *courier.KINDS,
+    "process killed",
+    *_OWNERS,
+    "foreign purchase",
+    "clock steps",
+    "exchange's clock is off",
+    RESTING,
+)
+_ARRIVES_AT, _CLOCK_IS_OFF = (1, 4, 9, _CYCLES - 1), (1, 5)
 
 
 class Mortal:
@@ -125,16 +163,17 @@ class _Wrapped:
         return lambda *words, **named: self._mortal.passing(lambda: found(*words, **named))
 
 
-def mortal_loop(world: BotWorld, mortal: Mortal) -> TradingLoop:
+def mortal_loop(world: BotWorld, mortal: Mortal, messenger: courier.Courier | None = None) -> TradingLoop:
     """Return a loop whose every call to the exchange and to the state counts."""
     app = world.app
+    gateway = messenger.between(app.gateway) if messenger is not None else app.gateway
     return TradingLoop(
         app.store,
-        cast("Gateway", mortal.wrap(app.gateway)),
+        cast("Gateway", mortal.wrap(gateway)),
         cast("CommandSender", mortal.wrap(app.sender)),
         clock=app.clock,
         ids=app.ids,
-        settings=LoopSettings(quote="USDT"),
+        settings=LoopSettings(quote="USDT", resting_stop=lambda: resting_stop_settings(app)),
     )
 
 
@@ -147,7 +186,9 @@ class Story:
         self.losses: list[str] = []
         self._draw = random.Random(seed)
         self._mortal = Mortal()
+        self._courier = courier.Courier(self.kinds, random.Random(seed))
         self._foreign: set[str] = set()
+        self._late = ZERO
 
     @staticmethod
     def kinds_of(seed: int) -> list[str]:
@@ -157,7 +198,8 @@ class Story:
 
     def run(self, root: Path) -> "Story":
         """Live through it in a home of its own."""
-        with bot_world(root, seed=self.seed % 7) as world:
+        environ = {"BOT_TRADING_RESTING_STOP": "on"} if RESTING in self.kinds else {}
+        with bot_world(root, environ=environ, seed=self.seed % 7) as world:
             world.hand_over(COIN)
             self._make_due(world)
             for kind in self.kinds:
@@ -169,9 +211,10 @@ class Story:
                 loop = self._cycle(world, loop)
                 world.wait(self._draw.choice([0.2, 1, 3, 8]))
             world.box.control.clear_faults()
+            self._deliver(world)
             for _ in range(_SETTLING_CYCLES):
                 loop = self._cycle(world, loop)
-                world.wait(10)
+                world.wait(20)
             self._judge(world)
         return self
 
@@ -189,21 +232,48 @@ class Story:
     def _interfere(self, world: BotWorld, number: int) -> None:
         if "process killed" in self.kinds and self._draw.random() < 0.4:
             self._mortal.kill_at(self._draw.randint(1, 9), after=self._draw.random() < 0.5)
-        if "foreign sale" in self.kinds and number == 2:
-            share = self._draw.choice([Decimal(1), Decimal(16), Decimal(20)])
-            amount = min(share, world.balances()[COIN].quantize(Decimal(1), ROUND_FLOOR))
-            if amount > ZERO:
-                order = world.box.control.external_trade(SYMBOL, "SELL", amount)
-                self._foreign.add(str(order["orderId"]))
-        if "pause with exits off" in self.kinds and number == 3:
-            world.pause(COIN, "off")
+        if number == _ARRIVES_AT[self.seed % len(_ARRIVES_AT)]:
+            self._deliver(world)
+        self._owner_acts(world, number)
         if "clock steps" in self.kinds and number == 4:
             shift = self._draw.choice([-3_600, 3_600])
             clock = cast("Any", world.clock)
             clock.set_wall(clock.now() + dt.timedelta(seconds=shift))
+        if "exchange's clock is off" in self.kinds and number in _CLOCK_IS_OFF:
+            world.box.control.set_auth_skew(-20_000 if number == _CLOCK_IS_OFF[0] else 0)
+
+    def _owner_acts(self, world: BotWorld, number: int) -> None:
+        control = world.box.control
+        if "foreign sale" in self.kinds and number == 2:
+            share = self._draw.choice([Decimal(1), Decimal(16), Decimal(20)])
+            amount = min(share, world.balances()[COIN].quantize(Decimal(1), ROUND_FLOOR))
+            if amount > ZERO:
+                order = control.external_trade(SYMBOL, "SELL", amount)
+                self._foreign.add(str(order["orderId"]))
+        if "foreign purchase" in self.kinds and number == 2:
+            order = control.external_trade(SYMBOL, "BUY", Decimal(3))
+            self._foreign.add(str(order["orderId"]))
+        if "withdrawal" in self.kinds and number == 3:
+            share = self._draw.choice([Decimal(2), Decimal(20)])
+            free = Decimal(control.state()["balances"][COIN]["free"]).quantize(Decimal(1), ROUND_FLOOR)
+            if min(share, free) > ZERO:
+                control.withdraw(COIN, min(share, free))
+        if "pause with exits off" in self.kinds and number == 3:
+            world.pause(COIN, "off")
+        if WIPED in self.kinds and number == 6:
+            control.wipe()
+
+    def _deliver(self, world: BotWorld) -> None:
+        held = self._courier.held
+        if held is not None:
+            entry = world.entry(COIN)
+            intent = entry.exit_intent
+            if intent is None or intent.client_order_id != held.order.client_order_id:
+                self._late = held.order.quantity  # it was given up: nobody can take it back now
+        self._courier.deliver(world.app.gateway)
 
     def _loop(self, world: BotWorld) -> TradingLoop:
-        return mortal_loop(world, self._mortal)
+        return mortal_loop(world, self._mortal, self._courier)
 
     def _cycle(self, world: BotWorld, loop: TradingLoop) -> TradingLoop:
         try:
@@ -217,19 +287,18 @@ class Story:
         """Say what was lost: each line is a broken promise."""
         entry = world.entry(COIN)
         approved, said = entry.approved_quantity or ZERO, entry.sold_quantity or ZERO
-        trades = world.app.gateway.own_trades(SYMBOL)
-        sold = sum((t.quantity for t in trades if t.order_id not in self._foreign), ZERO)
         journal = OrderJournal(world.app.home.orders_log)
         journal.refresh()
-        written = sum((record.filled_quantity for record in journal.records.values()), ZERO)
-        self._must(sold <= approved, f"{sold} was sold, {approved} was approved")
-        self._must(sold == said, f"the exchange sold {sold}, the state says {said}")
-        self._must(sold == written, f"the exchange sold {sold}, the journal says {written}")
-        executed = {t.order_id for t in trades if t.order_id not in self._foreign}
-        known = {r.exchange_order_id for r in journal.records.values() if r.filled_quantity}
-        self._must(executed == known, f"orders {executed} at the exchange, {known} in the journal")
-        self._must(not repeated_trade_ids(journal.records.values()), "a trade stands in the journal twice")
-        self._must(not any(r.may_be_live for r in journal.records.values()), "an order's end is not known")
+        records = journal.records.values()
+        written = sum((record.filled_quantity for record in records), ZERO)
+        # What arrives after it was given up, outside its receive window, nobody can take back: it is booked.
+        self._must(written <= approved + self._late, f"{written} was sold, {approved} was approved")
+        self._must(said == written, f"the state says {said}, the journal {written}")
+        if WIPED not in self.kinds:  # the exchange has forgotten everything then
+            self._judge_trades(world, written, journal)
+        self._must(not repeated_trade_ids(records), "a trade stands in the journal twice")
+        self._must(not any(r.may_be_live for r in records), "an order's end is not known")
+        self._must(not any(r.unbooked_quantity for r in records), "a late fill is not booked")
         self._must(all(is_own_id(name) for name in journal.records), "an order under a foreign id")
         if entry.state is AssetState.MANAGED_ACTIVE:
             self._must(said > ZERO or world.position(COIN).is_open, "managed, and no position is tracked")
@@ -237,13 +306,27 @@ class Story:
         self._must(
             entry.state in {*IN_THE_BOTS_HANDS, AssetState.EXIT_EXECUTED}, f"it ended as {entry.state}"
         )
-        calm = {"foreign sale", "pause with exits off"}.isdisjoint(self.kinds)
-        if calm:  # nothing stood in the way at the end, so the agreed exit has happened
+        if set(_OWNERS).isdisjoint(self.kinds):  # nothing stood in the way at the end
             self._must(entry.state is AssetState.EXIT_EXECUTED, f"the exit was due, it is {entry.state}")
+            self._must(
+                not doubts_quantity(entry), f"nobody took a coin, and drift is recorded: {entry.drift}"
+            )
         try:
             assert_home_is_whole(world.app)
         except AssertionError as error:
             self.losses.append(f"seed {self.seed}: {error}")
+
+    def _judge_trades(self, world: BotWorld, written: Decimal, journal: OrderJournal) -> None:
+        """Compare with what the exchange itself says."""
+        trades = world.app.gateway.own_trades(SYMBOL)
+        own = [trade for trade in trades if trade.order_id not in self._foreign]
+        sold = sum((trade.quantity for trade in own), ZERO)
+        self._must(sold == written, f"the exchange sold {sold}, the journal says {written}")
+        executed = {trade.order_id for trade in own}
+        known = {r.exchange_order_id for r in journal.records.values() if r.filled_quantity}
+        self._must(executed == known, f"orders {executed} at the exchange, {known} in the journal")
+        told = {trade.order_id for trade in journal.foreign_trades}
+        self._must(told <= self._foreign, f"orders {told - self._foreign} are taken for somebody else's")
 
     def _must(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition reads best in place
         if not holds:
