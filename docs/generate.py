@@ -22,6 +22,7 @@ from bot.lifecycle.commands import CommandType
 from bot.lifecycle.events import EventType
 from bot.lifecycle.states import MEANING, ActorKind, AssetState
 from bot.lifecycle.transitions import EDGES
+from docs import exchange_failures
 from docs.diagrams import contracts, layers, layers_svg, sentence_of, states_svg
 from docs.events_table import EVENT_MEANING
 from docs.examples import COIN, content_of, file_name, kept_files
@@ -191,9 +192,10 @@ def sender_of(command: CommandType) -> str:
     spec = SPECS[command]
     if spec.actor is not ActorKind.USER:
         return f"the {spec.actor}"
+    also = "" if spec.also_by is None else f", and by the {spec.also_by}"
     roles = " or ".join(sorted(spec.roles))
     words = " or ".join(f"`{word}`" for word in spec.admins_words)
-    return f"{roles} (with {words}: admin)" if words else roles
+    return f"{roles} (with {words}: admin){also}" if words else f"{roles}{also}"
 
 
 def settings() -> str:
@@ -304,6 +306,11 @@ def helps(command: click.Command, path: str, parent: click.Context | None) -> It
                 yield from helps(below, f"{path} {name}", context)
 
 
+def exchange_errors() -> str:
+    """Return what each failure at an exchange means for a call, and which answers are what."""
+    return page("Failures at the exchange", exchange_failures.SOURCE, *exchange_failures.parts(table))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/lifecycle.md": lifecycle,
     "reference/reasons.md": reasons,
@@ -317,6 +324,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/examples.md": examples,
     "explanation/architecture.md": architecture,
     "explanation/layers.svg": layers_svg,
+    "reference/exchange_errors.md": exchange_errors,
     "runbook.md": runbook,
 }
 

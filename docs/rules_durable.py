@@ -75,6 +75,7 @@ DURABLE = (
         ("bot/app/service_signs.py:ServiceSigns",),
         (
             "tests/integration/test_daemon_service_manager.py::test_a_thread_that_hangs_ends_the_pings_and_is_told_once",
+            "tests/acceptance/test_watchdog_stale_pause.py::test_watchdog_stale_pause",
         ),
     ),
     Rule(
@@ -149,9 +150,11 @@ STOP_RULES = (
             "bot/proposals/strategy.py:may_recommend",
             f"{_LIFECYCLE}/proposal_rules.py:abort",
             f"{_LIFECYCLE}/approval_rules.py:approve",
+            "bot/strategies/registry.py:refuse_blocked",
         ),
         (
             "tests/unit/proposals/test_proposal_engine.py::test_an_allow_list_without_the_core_group_aborts",
+            "tests/unit/strategies/test_strategies.py::test_asking_for_copy_trading_is_a_broken_stop_rule",
             f"{_DURABLE}sr_11_sr_14_a_broken_stop_rule_is_audited_and_the_pass_ends_with_failure",
         ),
     ),

@@ -106,8 +106,13 @@ RACES = (
     Rule(
         "R4",
         "After an applied pause with exits off no order leaves that had no intent before.",
-        (f"{_LIFECYCLE}/exit_rules.py:open_intent", "bot/trading/exits.py:ExitDesk"),
         (
+            f"{_LIFECYCLE}/exit_rules.py:open_intent",
+            f"{_LIFECYCLE}/buy_rules.py:open_buy",
+            "bot/trading/exits.py:ExitDesk",
+        ),
+        (
+            f"{_UNIT}/test_buy_rules.py::test_nothing_is_bought_beside_an_open_order_an_ordered_sale_a_pause_a_drift_or_a_halt",
             f"{_AT_ONCE}r4_a_pause_and_an_exit_at_once_and_no_order_leaves_after_the_pause",
             f"{_AT_ONCE}r4_with_a_daemon_no_order_leaves_after_the_pause",
             "tests/faults/test_pause_interleavings.py::test_no_order_leaves_after_the_pause_in_any_order_of_steps",
@@ -174,8 +179,11 @@ CONFLICTS = (
     Rule(
         "C1",
         "An override changes what counts, never what was promised, and tells the difference.",
-        (f"{_LIFECYCLE}/holding_rules.py:override_levels",),
-        (f"{_RACES}c1_an_override_leaves_what_was_promised_and_tells_the_difference",),
+        (f"{_LIFECYCLE}/holding_rules.py:override_levels", f"{_LIFECYCLE}/trailing.py:live_stop"),
+        (
+            f"{_RACES}c1_an_override_leaves_what_was_promised_and_tells_the_difference",
+            "tests/integration/test_trading_trailing.py::test_an_override_counts_from_the_next_cycle_on",
+        ),
     ),
     Rule(
         "C2",
@@ -219,17 +227,24 @@ DANGERS = (
     Rule(
         "M3",
         "The stop keeps its distance from the entry, at the approval and later.",
-        (f"{_LIFECYCLE}/level_rules.py:check_distance",),
+        (f"{_LIFECYCLE}/level_rules.py:check_distance", f"{_LIFECYCLE}/trailing_rules.py:agreed_trailing"),
         (
             f"{_RACES}m3_a_stop_too_close_to_the_entry_is_refused_also_by_an_override",
             f"{_UNIT}/test_approval_settings.py::test_an_override_keeps_the_smallest_distance",
+            f"{_UNIT}/test_trailing_agreed.py::test_a_distance_within_the_noise_is_refused",
         ),
     ),
     Rule(
         "M4",
         "An allocation above the investable capital is capped, and said.",
-        (f"{_LIFECYCLE}/approval_rules.py:approve", "bot/holdings/baseline.py:spendable_quote"),
         (
+            f"{_LIFECYCLE}/approval_rules.py:approve",
+            "bot/holdings/baseline.py:spendable_quote",
+            "bot/risk/buy_size.py:size_buy",
+        ),
+        (
+            "tests/unit/risk/test_buy_gates.py::test_no_sequence_of_buys_passes_a_cap_or_sends_what_the_exchange_refuses",
+            "tests/integration/test_trading_buys.py::test_the_hard_cap_cuts_the_step_that_would_pass_it_and_tells",
             f"{_RACES}m4_an_allocation_above_the_capital_is_said_at_the_promotion",
             "tests/unit/holdings/test_spendable_quote.py::test_a_tradable_quote_is_spent_within_the_hard_cap",
         ),

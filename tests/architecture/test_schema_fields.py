@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -60,7 +61,9 @@ def _of_struct(schema: Mapping[str, Any], kind: mi.StructType, place: str) -> It
     if set(properties) != set(fields):
         yield f"{place}: {sorted(set(properties) ^ set(fields))} are on one side only"
     needed = {name for name, field in fields.items() if field.required}
-    always = needed if kind.cls.__struct_config__.omit_defaults else set(fields)
+    # msgspec leaves out what equals a plain default; what a function of ours makes is always written.
+    made = {name for name, field in fields.items() if isinstance(field.default_factory, FunctionType)}
+    always = needed | made if kind.cls.__struct_config__.omit_defaults else set(fields)
     required = set(schema.get("required", ()))
     if not needed <= required:
         yield f"{place}: {sorted(needed - required)} may be left out by the schema alone"

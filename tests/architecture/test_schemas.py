@@ -13,7 +13,7 @@ from bot.execution.orders import OrderStatus
 from bot.holdings.baseline import Policy
 from bot.lifecycle.command_payloads import PAYLOADS, EntryMethod
 from bot.lifecycle.commands import CommandType
-from bot.lifecycle.documents import ExitReason, Exits, ManagedAsset, PendingProposal, ReleaseMode
+from bot.lifecycle.documents import ExitReason, Exits, ManagedAsset, PendingProposal, ReleaseMode, TradingHalt
 from bot.lifecycle.states import AWAITING, IN_THE_BOTS_HANDS, AssetState
 from tests.architecture.source_tree import REPOSITORY
 
@@ -115,6 +115,7 @@ def test_the_managed_state_schema_has_the_fields_and_states_of_the_python_types(
     properties = read(FOLDER / "managed_state.schema.json")["properties"]
     entry = properties["managed_assets"]["additionalProperties"]["properties"]
     pending = properties["pending_proposals"]["additionalProperties"]["properties"]
+    assert set(properties["trading_halt"]["properties"]) == set(TradingHalt.__struct_encode_fields__)
     assert set(entry) == set(ManagedAsset.__struct_encode_fields__)
     assert set(pending) == set(PendingProposal.__struct_encode_fields__)
     assert entry["state"]["enum"] == [state.value for state in AssetState]
