@@ -16,6 +16,11 @@ BUYS: dict[str, Reason] = {
         "bot override ASSET --dca steps=3,step=5%,max=300 --reason TEXT",
         _REFUSED,
     ),
+    "nothing_left": Reason(
+        "All that was handed over and bought of this asset is sold.",
+        "Nothing to do: what is sold is not bought back.",
+        _REFUSED,
+    ),
     "buy_not_due": Reason(
         "This step of averaging is not due at this price.",
         "Nothing to do: the loop looks again in its next cycle.",

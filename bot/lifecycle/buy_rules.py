@@ -3,6 +3,7 @@
 1. A buy order may leave only after its intent is committed, under the lock that a pause and a halt take.
 2. Only in `managed_active`, and never beside an order of the coin's own that is not told yet, a drift, a
    halt of trading, an ordered sale, or a price at which an exit is due: an exit always goes before a buy.
+   What is sold to the last is not bought back.
 3. Only what was agreed (`dca`), step by step; within the step, the soft and the hard cap (`buy_caps`). The
    order's limit price bounds what it can cost, so that a cap is never passed by a fill.
 4. `bought_quantity` is what really arrived: fills less the fees that the exchange took from the coin.
@@ -35,7 +36,7 @@ def why_no_buy(content: ManagedStateContent, asset: str) -> str | None:
     entry = entry_of(content, asset)
     if entry.buy_intent is not None:
         return "buy_in_flight"
-    if entry.exit_intent is not None or entry.force_exit:
+    if _is_selling(entry):
         return "exit_in_flight"
     if content.trading_halt is not None:
         return "trading_halted"
@@ -43,6 +44,19 @@ def why_no_buy(content: ManagedStateContent, asset: str) -> str | None:
         return "drift_unresolved"
     if entry.state is not AssetState.MANAGED_ACTIVE:
         return "transition_not_allowed"
+    return _why_no_more(entry)
+
+
+def _is_selling(entry: ManagedAsset) -> bool:
+    """Say whether an exit is open or ordered, or a resting stop has begun to sell."""
+    stop = entry.resting_stop
+    is_hit = stop is not None and stop.filled_quantity > ZERO
+    return entry.exit_intent is not None or bool(entry.force_exit) or is_hit
+
+
+def _why_no_more(entry: ManagedAsset) -> str | None:
+    if entry.promised_quantity <= (entry.sold_quantity or ZERO):
+        return "nothing_left"
     return "averaging_not_agreed" if dca_of(entry) is None else None
 
 
@@ -88,7 +102,7 @@ def close_buy(content: ManagedStateContent, act: Act, payload: CloseBuyIntent) -
     entry, intent = _open_buy_of(content, act, payload.client_order_id)
     fields: dict[str, Any] = {"buy_intent": None}
     if intent.filled_quantity > ZERO:
-        fields |= _booked(entry, intent, intent.filled_quantity, intent.filled_quote)
+        fields |= _booked(entry, intent, intent.filled_quantity, intent.filled_quote, intent.fee_quantity)
     data = {
         "client_order_id": payload.client_order_id,
         "reason_code": payload.reason_code,
@@ -102,7 +116,8 @@ def record_buy(content: ManagedStateContent, act: Act, payload: RecordManagedBuy
     """Book what the order has filled so far; once it has ended, what arrived is the bot's to guard."""
     entry, intent = _open_buy_of(content, act, payload.client_order_id)
     filled = payload.filled_quantity
-    fee = sum((fee.amount for fee in payload.fees if fee.asset == act.asset), ZERO)
+    told_fee = sum((fee.amount for fee in payload.fees if fee.asset == act.asset), ZERO)
+    fee = max(told_fee, intent.fee_quantity)  # an answer may leave out what an earlier one told
     if not intent.filled_quantity <= filled <= intent.quantity or fee > filled:
         raise RefusedError(
             f"{act.asset}: the exchange reports {text(filled)} bought, {text(fee)} of it as its fee",
@@ -116,6 +131,7 @@ def record_buy(content: ManagedStateContent, act: Act, payload: RecordManagedBuy
             intent,
             filled_quantity=filled,
             filled_quote=payload.filled_quote,
+            fee_quantity=fee,
             exchange_order_id=payload.exchange_order_id,
         )
         return amend(

@@ -99,6 +99,8 @@ class BuyIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_at: dt.datetime
     filled_quantity: Decimal = ZERO
     filled_quote: Decimal = ZERO
+    fee_quantity: Decimal = ZERO
+    """Base units that the exchange took as its fees so far, as far as it has told."""
     exchange_order_id: str | None = None
     """The exchange's own id, once it has told of the order: such an order surely arrived."""
 

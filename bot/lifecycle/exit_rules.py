@@ -20,6 +20,7 @@ from bot.kernel.errors import RefusedError
 from bot.kernel.money import ZERO, text
 from bot.lifecycle.change import Act, Change, amend, entry_of, move, note
 from bot.lifecycle.command_payloads import CloseExitIntent, OpenExitIntent, RecordManagedExit
+from bot.lifecycle.commands import CommandType
 from bot.lifecycle.documents import (
     ExitIntent,
     ExitReason,
@@ -146,28 +147,28 @@ def _by_trail(entry: ManagedAsset, payload: OpenExitIntent) -> bool:
 def close_intent(content: ManagedStateContent, act: Act, payload: CloseExitIntent) -> Change:
     """The order was refused, was cancelled or never arrived: what it filled counts, the rest is free.
 
-    A fill that was booked before counts in any case: an order that the exchange forgot still sold it.
+    A fill that was booked before counts in any case: an order that the exchange forgot still sold it. Where
+    that was all of it, the exit ends here as a recorded one does, once no buy is in flight (rule 5).
     """
     entry, intent = _open_intent_of(content, act, payload.client_order_id)
     filled = max(payload.filled_quantity, intent.filled_quantity)
     filled_quote = max(payload.filled_quote, intent.filled_quote)
     _check_fill(act, intent, filled)
-    return amend(
-        content,
-        act,
-        EventType.EXIT_INTENT_CLOSED,
-        set_fields={
-            "exit_intent": None,
-            **booked(entry, filled, filled_quote),
-            "reason": note(payload.reason_code, payload.text),
-        },
-        data={
-            "client_order_id": payload.client_order_id,
-            "reason_code": payload.reason_code,
-            "text": payload.text,
-            "filled_quantity": filled,
-        },
-    )
+    sums = booked(entry, filled, filled_quote)
+    data = {
+        "client_order_id": payload.client_order_id,
+        "reason_code": payload.reason_code,
+        "text": payload.text,
+        "filled_quantity": filled,
+    }
+    fields = {"exit_intent": None, **sums, "reason": note(payload.reason_code, payload.text)}
+    if filled == ZERO or entry.promised_quantity > (sums["sold_quantity"] or ZERO):
+        return amend(content, act, EventType.EXIT_INTENT_CLOSED, set_fields=fields, data=data)
+    if entry.buy_intent is not None:
+        raise RefusedError(f"{act.asset}: a buy is in flight, the exit ends behind it", code="buy_in_flight")
+    data |= {"filled_quote": filled_quote, "exit_reason": intent.reason.value}
+    recorded = msgspec.structs.replace(act, type=CommandType.RECORD_MANAGED_EXIT)  # T13, T19, T20
+    return _ended(content, recorded, entry, intent, intent.reason, fields, data)
 
 
 _SOLD = {
@@ -213,7 +214,21 @@ def record_exit(content: ManagedStateContent, act: Act, payload: RecordManagedEx
         return amend(content, act, opened, set_fields={field: progress}, data=data)
     if not done:
         return amend(content, act, closed, set_fields=fields, data=data)
-    fields |= {"force_exit": None, "reason": note(f"exit_{reason}", _sold_words(entry, order, reason))}
+    return _ended(content, act, entry, order, reason, fields, data)
+
+
+def _ended(
+    content: ManagedStateContent,
+    act: Act,
+    entry: ManagedAsset,
+    order: ExitIntent | RestingStop,
+    reason: ExitReason,
+    fields: dict[str, Any],
+    data: dict[str, Any],
+) -> Change:
+    """Nothing is left to sell."""
+    words = note(f"exit_{reason}", _sold_words(entry, order, reason))
+    fields = {**fields, "force_exit": None, "reason": words}
     if entry.state is AssetState.RELEASE_PENDING:  # T14 follows: the system's pass completes the release
         return amend(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)
     return move(content, act, EventType.EXIT_EXECUTED, set_fields=fields, data=data)

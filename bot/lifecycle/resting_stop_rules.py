@@ -81,6 +81,9 @@ def why_it_must_go(content: ManagedStateContent, asset: str) -> str | None:
     """Return the reason code for which no stop may rest, so that one that does is cancelled, or None."""
     if entry_of(content, asset).force_exit:
         return "force_exit"  # a person ordered the sale, which is about to leave
+    stop = entry_of(content, asset).resting_stop
+    if stop is not None and stop.quantity > _left(entry_of(content, asset)):
+        return "exit_quantity_exceeds_promise"  # something else sold what it would sell (a late fill)
     return why_no_exit_now(content, asset)
 
 
@@ -104,4 +107,10 @@ def trails(entry: ManagedAsset) -> bool:
 def unsold(entry: ManagedAsset) -> Decimal:
     """Return what an exit would sell once the resting stop is out of the way, in base units."""
     stop = entry.resting_stop
-    return promised_rest(entry) + (stop.remaining if stop is not None else ZERO)
+    if stop is None:
+        return promised_rest(entry)
+    return max(ZERO, _left(entry) - stop.filled_quantity)
+
+
+def _left(entry: ManagedAsset) -> Decimal:
+    return entry.promised_quantity - (entry.sold_quantity or ZERO)

@@ -19,6 +19,7 @@ from bot.lifecycle.change import Act, Change, amend
 from bot.lifecycle.command_payloads import HaltTrading, ResumeTrading, UpdateTradingHalt
 from bot.lifecycle.documents import Exits, ManagedStateContent, TradingHalt
 from bot.lifecycle.events import Event, EventType
+from bot.lifecycle.exit_rules import orders_in_flight
 from bot.lifecycle.states import ActorKind, actor_kind
 
 HALTED_BY_HAND = "halted_by_hand"
@@ -70,7 +71,7 @@ def halt(content: ManagedStateContent, act: Act, payload: HaltTrading) -> Change
     in_flight = sorted(
         asset
         for asset, entry in content.managed_assets.items()
-        if entry.exit_intent is not None or entry.buy_intent is not None
+        if orders_in_flight(entry) or entry.buy_intent is not None
     )
     told: dict[str, Any] = {"code": new.code, "exits": new.exits.value}
     if in_flight:

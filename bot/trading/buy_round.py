@@ -5,7 +5,8 @@
 2. `run` comes behind exits and drift, on the state as they left it: an exit always goes before a buy.
 3. It costs nothing where nothing can be bought: no request as long as the hard cap is zero, averaging was
    not agreed, or a gate holds the step up; the balances are read for a step that is due, once a cycle.
-4. One buy per coin and cycle. What holds a due step up is told once, not with every cycle.
+4. One buy per coin and cycle. What holds a due step up is told once, not with every cycle; so is a buy that
+   the exchange told of too late, and nothing more is bought beside it.
 """
 
 import functools
@@ -110,6 +111,9 @@ class BuyRound:
             facts = self._facts(asset, managed, look, settings)
             if facts is None or self._desk.waits(asset):
                 return []
+            late = self._desk.late_buy(asset, entry)
+            if late is not None:
+                return [denied(asset, late, alarm=True)] if self._is_news(asset, (late.gate, "")) else []
             held_up = first_denial(facts)
             if held_up is not None:
                 return self._told_once(asset, held_up)

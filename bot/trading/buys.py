@@ -7,9 +7,11 @@
 3. An unknown outcome is looked up by its client order id, never sent again. "No such order" is believed only
    once the request can no longer arrive; then the intent is closed and the step is free again.
 4. What a buy brought is booked once it has ended, less the fees taken from the coin: what has not arrived is
-   no part of the position, and no exit sells it.
+   no part of the position, and no exit sells it. Fees that are not told yet are asked for a while.
 5. A refused buy closes the intent and waits with growing pauses; a buy that nobody makes hurts nobody.
 6. Every order is written into the order journal before its request leaves, and again with each answer.
+7. A buy that the exchange told of after it was given up is in no cap's sum, so nothing more is bought of the
+   coin under its agreement.
 """
 
 import datetime as dt
@@ -58,7 +60,20 @@ class BuyDesk:
         self._ids = ids
         self._lineage = lineage
         self._patience = Patience(clock, lookup_settles_after)
+        self._fees = Patience(clock, lookup_settles_after)
         self._back_off = BackOff(clock)
+
+    def late_buy(self, asset: str, entry: ManagedAsset) -> Denied | None:
+        """Return the no to every further buy while one of this agreement is not booked (rule 7)."""
+        late = self._journal.unbooked_buy(asset, entry.current_proposal_id or "")
+        if late is None:
+            return None
+        more = text(late.unbooked_quantity)
+        sentence = (
+            f"{more} {asset} that the order {late.client_order_id} bought late are in no cap: no more is"
+            " bought until the coin is handed over anew"
+        )
+        return Denied(gate="late_buy", limit="0", actual=more, sentence=sentence)
 
     def waits(self, asset: str) -> bool:
         """Say whether the coin's last buy was refused a moment ago."""
@@ -177,18 +192,30 @@ class BuyDesk:
         return self._book(asset, report if ended is None else ended)
 
     def _book(self, asset: str, report: OrderReport) -> list[Step]:
+        """Book the report; an order that ended stays open until its fees are told, or patience is over."""
+        name = report.client_order_id
+        is_told = bool(report.fees or report.fills) or not report.filled_quantity
+        no_fees = report.status.is_final and not is_told
+        awaits_fees = no_fees and not self._fees.is_over(name, was_there=False)
         payload = RecordManagedBuy(
             client_order_id=report.client_order_id,
             exchange_order_id=report.exchange_order_id,
             order_status=report.status.value,
-            is_final=report.status.is_final,
+            is_final=report.status.is_final and not awaits_fees,
             filled_quantity=report.filled_quantity,
             filled_quote=report.filled_quote,
             fees=tuple(PaidFee(asset=fee.asset, amount=fee.amount) for fee in report.fees),
         )
         outcome = self._send(CommandType.RECORD_MANAGED_BUY, asset, payload)
         applied = outcome.state is CommandState.APPLIED
+        if awaits_fees and applied:
+            sentence = "the buy order has ended, and the exchange has not told its fees yet; asking again"
+            return [Step(asset=asset, what="buy_fees_awaited", sentence=sentence)]
         trouble = self._journal.report(asset, report, booked=applied)
+        self._fees.end(name)
+        if no_fees and applied:
+            sentence = "the exchange told no fees of the buy, so it is booked whole: compare the balance"
+            trouble.append(Step(asset=asset, what="buy_without_fees", sentence=sentence, alarm=True))
         if report.status.is_final and not report.filled_quantity:
             self._back_off.refused(asset)  # nothing was for sale at this price: not again with every cycle
         return [_booked_step(asset, report, outcome), *trouble]
@@ -207,10 +234,10 @@ class BuyDesk:
         return self._sender.send(command_type, asset, payload, actor="bot", book=False)
 
 
-def denied(asset: str, verdict: Denied) -> Step:
-    """Return what is told of a buy that a gate held up; no alarm: nothing is at risk without it."""
+def denied(asset: str, verdict: Denied, *, alarm: bool = False) -> Step:
+    """Return what is told of a buy that a gate held up; mostly no alarm: nothing is at risk without it."""
     data = {"gate": verdict.gate, "limit": verdict.limit, "actual": verdict.actual}
-    return Step(asset=asset, what="buy_denied", sentence=verdict.sentence, data=data)
+    return Step(asset=asset, what="buy_denied", sentence=verdict.sentence, data=data, alarm=alarm)
 
 
 def _birth(intent: BuyIntent, asset: str, entry: ManagedAsset, rules: MarketRules) -> OrderBirth:

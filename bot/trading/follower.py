@@ -28,7 +28,20 @@ from bot.trading.market_look import MarketLook, Remembered
 from bot.trading.market_watch import Mark, MarketWatch, Wake
 from bot.trading.report import CycleReport, Step
 
-_DID_NOT_LEAVE = frozenset({"denied", "waiting", "intent_refused", "rejected", "exit_ended", "failed"})
+_DID_NOT_LEAVE = frozenset(
+    {
+        "denied",
+        "exit_ended",
+        "failed",
+        "intent_refused",
+        "rejected",
+        "stop_not_cancelled",
+        "unavailable",
+        "unknown",
+        "waiting",
+    }
+)
+"""Steps after which a price at a level wakes nobody before the next cycle: it would ask with each trade."""
 _NEAR_S = 0.001
 
 

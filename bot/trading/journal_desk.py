@@ -7,11 +7,12 @@ check. A flush that failed is another matter: then nobody knows what is kept, an
 
 from decimal import Decimal
 
-from bot.execution.order_record import OrderBirth, OrderEvent, trigger_of
-from bot.execution.order_states import OrderTransitionError, Trigger
-from bot.execution.orders import OrderReport
+from bot.execution.order_record import OrderBirth, OrderEvent, OrderRecord, trigger_of
+from bot.execution.order_states import OrderState, OrderTransitionError, Trigger
+from bot.execution.orders import OrderReport, Side
 from bot.kernel.clock import Clock
 from bot.kernel.errors import LockHeldError, StateWriteError
+from bot.kernel.money import ZERO
 from bot.storage.order_journal import OrderJournal
 from bot.trading.report import Step
 
@@ -28,6 +29,15 @@ class JournalDesk:
     def knows(self, client_order_id: str) -> bool:
         """Say whether the order is written down, as far as this process has read."""
         return client_order_id in self._journal.records
+
+    def unbooked_buy(self, asset: str, proposal_id: str) -> OrderRecord | None:
+        """Return an ended buy under this agreement that filled more than was booked of it, or None."""
+        for record in self._journal.records.values():
+            birth = record.birth
+            is_its_own = (birth.asset, birth.side, birth.proposal_id) == (asset, Side.BUY, proposal_id)
+            if is_its_own and record.state is OrderState.CLOSED and record.unbooked_quantity > ZERO:
+                return record
+        return None
 
     def remember(self, client_order_id: str, birth: OrderBirth) -> list[Step]:
         """Write down an order whose intent stands and whose line is missing: a process ended in between."""

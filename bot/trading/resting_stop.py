@@ -1,14 +1,17 @@
 """The stop that rests at the exchange while a coin is in the bot's hands: kept where it was agreed.
 
 1. `follow` opens a cycle: a stop that this process has not seen resting yet (a restart, a lost answer) is
-   asked for, and what it filled meanwhile is booked.
+   asked for, and what it filled meanwhile is booked. So is one of which nothing is left.
 2. `make_way` comes before an exit: the stop is cancelled, and only once the exchange has confirmed that, the
    exit may sell what is left. Nothing is cancelled for an exit that its own gates would not let leave.
 3. `keep` comes after the exits: it places what is missing, moves what has another level or size, and cancels
    what may not rest any more (exits off, quantity in doubt, an ordered sale, a halt, the setting off).
 4. A steady cycle costs no request of its own: while the cycle's own balances show that the stop's coins are
    locked, it rests. Else, and where the price has reached it, the order itself is asked for; and once a
-   minute one request lists all open orders, for stops that another lock of the same coin would hide.
+   minute one request lists all open orders, for stops that another lock of the same coin would hide, and
+   for sales of the bot's own that were given up and rest after all.
+5. Nothing is cancelled for an exit or a move before a commit has shown that the state can be written: a full
+   disk would else leave the coin without its stop and without an exit.
 5. A stop that ended at the exchange without the bot's doing is alarmed and placed again, once for each
    agreement and process; after that it is the owner's wish.
 """
@@ -24,13 +27,13 @@ from bot.execution.orders import OrderRequest, OrderType, Side
 from bot.execution.quantity_promise import sellable_quantity
 from bot.execution.resting_stop_plan import NoStop, StopPlan, is_right, planned_stop
 from bot.holdings.positions import Position
-from bot.holdings.wallet import WalletSnapshot
 from bot.kernel.clock import Clock
 from bot.kernel.errors import ExchangeError
-from bot.kernel.ids import pair_of
+from bot.kernel.ids import base_of, pair_of
 from bot.kernel.market import MarketRules
 from bot.kernel.money import ZERO
 from bot.lifecycle.documents import ManagedAsset, ManagedStateContent, RestingStop
+from bot.lifecycle.events import Event, EventType
 from bot.lifecycle.resting_stop_rules import why_it_must_go
 from bot.lifecycle.states import IN_THE_BOTS_HANDS
 from bot.risk.order_gates import GateFacts, check_exit
@@ -41,10 +44,10 @@ from bot.storage.state_store import StateStore
 from bot.trading.exits import DUST_GATES
 from bot.trading.market_look import MarketLook
 from bot.trading.report import Step
+from bot.trading.resting_stop_doubts import Contradictions, OpenOrdersLook, locked
 from bot.trading.resting_stop_orders import RestingStopOrders
 from bot.trading.round_guard import RoundGuard
 
-LOOK_EVERY_S = 60.0
 _PLACED_AGAIN = 1
 _SWITCHED_OFF = "setting_off"
 
@@ -74,19 +77,19 @@ class RestingStopDesk:
         self._gateway = gateway
         self._orders = orders
         self._guard = guard
-        self._clock = clock
         self._quote = quote
         self._settings = settings
-        self._listed_at_s = clock.monotonic()
         self._gone: dict[tuple[str, str | None], int] = {}
         self._told: dict[str, str] = {}
+        self._open_orders = OpenOrdersLook(gateway, clock)
+        self._contradictions = Contradictions(clock)
 
     def follow(self, managed: ManagedStateContent) -> list[Step]:
         """Ask for stops that this process has not seen resting, one request for each."""
         steps: list[Step] = []
         for asset, entry in managed.managed_assets.items():
             stop = entry.resting_stop
-            if stop is None or self._orders.is_seen(stop):
+            if stop is None or (self._orders.is_seen(stop) and stop.remaining > ZERO):
                 continue
             steps += self._guard.coin(asset, functools.partial(self._found, asset, entry))
         return steps
@@ -96,6 +99,7 @@ class RestingStopDesk:
 
         Raises:
             StopRuleBrokenError: SR-15: the coin drifted, and no agreed exit is due.
+            StorageError: The state cannot be written; the stop rests on.
         """
         asset, stop = facts.rules.base, entry.resting_stop
         if stop is None:
@@ -108,6 +112,7 @@ class RestingStopDesk:
                 self._told[asset] = denied.limit
             data = {"gate": denied.gate, "limit": denied.limit, "actual": denied.actual}
             return [Step(asset=asset, what="denied", sentence=denied.sentence, data=data, alarm=True)]
+        self._prove_that_the_state_takes_a_commit()
         return self._orders.cancel(asset, entry, facts.rules, f"cancelled_for_{facts.reason}")
 
     def keep(
@@ -134,9 +139,10 @@ class RestingStopDesk:
         except ExchangeError:
             look.unsure.update(a for a, entry in hands.items() if entry.resting_stop is not None)
             return steps
-        listed = self._listed(hands)
+        listed = self._listed(steps)
         for coin in coins:
             may_place = settings.is_on and able and is_verified(coin.asset, hands[coin.asset])
+            may_place = may_place and not self._open_orders.has_stray(coin.rules.symbol)
             work = functools.partial(self._kept, coin, listed, may_place=may_place)
             steps += self._guard.coin(coin.asset, work)
         return steps
@@ -173,6 +179,8 @@ class RestingStopDesk:
         if coin.asset in coin.look.unsure or not _may_rest(managed, coin):
             return steps
         plan = self._plan(coin, entry)
+        if _is_above(coin, entry) and (not may_place or isinstance(plan, NoStop)):
+            return steps + self._cancelled(coin, entry, "cancelled_above_the_level")
         if isinstance(plan, NoStop):
             return steps + self._no_stop(coin.asset, entry, plan, may_place=may_place)
         self._told.pop(coin.asset, None)
@@ -184,14 +192,14 @@ class RestingStopDesk:
         """Ask for the stop where anything speaks against its resting untouched."""
         stop = entry.resting_stop
         if stop is None or not self._in_doubt(coin, stop, listed):
+            self._contradictions.end(coin.asset)
             return []
         try:
             steps = self._settled(coin.asset, entry, coin.rules)
         except ExchangeError as error:
             coin.look.unsure.add(coin.asset)
             return [Step(asset=coin.asset, what="unavailable", sentence=str(error), alarm=True)]
-        self._weigh_balances(coin, self._now(coin.asset)[1], steps)
-        return steps
+        return steps + self._weigh_balances(coin, self._now(coin.asset)[1], steps)
 
     def _as_planned(
         self, coin: "_Coin", managed: ManagedStateContent, entry: ManagedAsset, plan: StopPlan
@@ -199,6 +207,7 @@ class RestingStopDesk:
         """Place the stop; one that rests elsewhere is cancelled first, and confirmed."""
         if entry.resting_stop is None:
             return self._placed(coin, managed, entry, plan)
+        self._prove_that_the_state_takes_a_commit()
         steps = self._cancelled(coin, entry, "cancelled_to_be_moved")
         managed, entry = self._now(coin.asset)
         again = self._plan(coin, entry)  # by the balances of after the cancel
@@ -222,18 +231,32 @@ class RestingStopDesk:
         )
         return self._orders.place(coin.asset, entry, plan, facts)
 
-    def _weigh_balances(self, coin: "_Coin", entry: ManagedAsset, steps: list[Step]) -> None:
-        """Let the drift watch wait where the balances and the exchange's word on the stop differ.
+    def _weigh_balances(self, coin: "_Coin", entry: ManagedAsset, steps: list[Step]) -> list[Step]:
+        """Let the drift watch wait, a while, where the balances and the exchange's word on the stop differ.
 
         A stop that the exchange does not know at all is no reason to wait: then the balances are the word.
         """
-        stop = entry.resting_stop
+        stop, asset = entry.resting_stop, coin.asset
         if stop is None:
             coin.look.forget_wallet()  # older than what has just been booked
-        elif any(step.what == "unknown" for step in steps):
-            return
-        elif _locked(coin.look.fetch_wallet(), coin.asset) < stop.remaining:
-            coin.look.unsure.add(coin.asset)
+        is_unknown = any(step.what == "unknown" for step in steps)
+        if stop is None or is_unknown or locked(coin.look.fetch_wallet(), asset) >= stop.remaining:
+            self._contradictions.end(asset)
+            return []
+        if not self._contradictions.is_fresh(asset):
+            return self._contradictions.tell(asset)
+        coin.look.unsure.add(asset)
+        return []
+
+    def _prove_that_the_state_takes_a_commit(self) -> None:
+        """Commit a line that changes nothing (rule 5).
+
+        Raises:
+            StorageError: Nothing can be written now.
+        """
+        event = Event(type=EventType.STATE_COMMITTED, asset="*", actor="bot", command_id="")
+        with self._store.transaction(what="resting stop") as transaction:
+            transaction.record([event])
 
     def _plan(self, coin: "_Coin", entry: ManagedAsset) -> StopPlan | NoStop:
         ticker, position = coin.look.tickers.get(coin.rules.symbol), coin.position
@@ -293,19 +316,15 @@ class RestingStopDesk:
         ticker = coin.look.tickers.get(coin.rules.symbol)
         if ticker is not None and ticker.last <= stop.stop_price:
             return True
-        return _locked(coin.look.fetch_wallet(), coin.asset) < stop.remaining
+        return locked(coin.look.fetch_wallet(), coin.asset) < stop.remaining
 
-    def _listed(self, hands: Mapping[str, ManagedAsset]) -> frozenset[str] | None:
-        """Return the names of all open orders once a minute, else None."""
-        now = self._clock.monotonic()
-        if now - self._listed_at_s < LOOK_EVERY_S or not any(e.resting_stop for e in hands.values()):
-            return None
-        try:
-            found = frozenset(report.client_order_id for report in self._gateway.open_orders())
-        except ExchangeError:
-            return None
-        self._listed_at_s = now
-        return found
+    def _listed(self, steps: list[Step]) -> frozenset[str] | None:
+        """Return the names of all open orders once a minute, else None; stray sales among them must go."""
+        names = self._open_orders.take(self._store.read(MANAGED_STATE).content)
+        for report in self._open_orders.strays if names is not None else ():
+            asset = base_of(report.symbol)
+            steps += self._guard.coin(asset, functools.partial(self._orders.withdraw, asset, report))
+        return names
 
     def _now(self, asset: str) -> tuple[ManagedStateContent, ManagedAsset]:
         managed = self._store.read(MANAGED_STATE).content
@@ -355,6 +374,7 @@ def _denied_exit(
     return verdict if isinstance(verdict, Denied) else None
 
 
-def _locked(wallet: WalletSnapshot, asset: str) -> Decimal:
-    balance = wallet.balances.get(asset)
-    return balance.used if balance is not None else ZERO
+def _is_above(coin: _Coin, entry: ManagedAsset) -> bool:
+    """Say whether the stop on record rests above the level that counts now."""
+    stop, position = entry.resting_stop, coin.position
+    return stop is not None and position is not None and stop.stop_price > position.stop_loss

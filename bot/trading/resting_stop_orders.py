@@ -143,6 +143,8 @@ class RestingStopOrders:
         report = self._orders.find_order(rules.symbol, stop.client_order_id)
         if report is None:
             return trouble + self._absent(asset, stop)
+        if not report.status.is_final:
+            self._asked_to_go.pop(stop.client_order_id, None)  # it stayed: a later end is somebody else's
         return trouble + self.told(asset, entry, stop, report, rules)
 
     def cancel(self, asset: str, entry: ManagedAsset, rules: MarketRules, why: str) -> list[Step]:
@@ -155,6 +157,7 @@ class RestingStopOrders:
         try:
             report = self._orders.cancel(rules.symbol, stop.client_order_id)
         except ExchangeError as error:
+            self._seen.discard(stop.client_order_id)  # the next cycle asks what became of it
             sentence = (
                 f"its stop still counts as resting at the exchange ({error.what}); nothing else is sent"
             )
@@ -162,6 +165,21 @@ class RestingStopOrders:
         if report is None:
             return trouble + self._absent(asset, stop)
         return trouble + self.told(asset, entry, stop, report, rules)
+
+    def withdraw(self, asset: str, report: OrderReport) -> list[Step]:
+        """Cancel a sale that rests although it was given up; one that this home did not send is only told.
+
+        What it sold is found by its trades, and booked as a late fill.
+        """
+        name, is_ours = report.client_order_id, self._journal.knows(report.client_order_id)
+        sentence = f"the order {name} rests at the exchange, and nothing on record answers for it"
+        try:
+            ended = self._orders.cancel(report.symbol, name) if is_ours else report
+        except ExchangeError as error:
+            ended, sentence = report, f"{sentence}; it could not be cancelled ({error.what})"
+        is_gone = ended is None or ended.status.is_final
+        sentence += "; it was cancelled" if is_gone else f"; no further stop is placed for {asset} meanwhile"
+        return [Step(asset=asset, what="stray_order", sentence=sentence, data={"order": name}, alarm=True)]
 
     def told(
         self,

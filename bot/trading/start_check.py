@@ -121,9 +121,10 @@ class StartCheck:
             look.fetch_wallet()
         except ExchangeError as error:
             return self._told(dict.fromkeys(waiting, f"the exchange did not tell ({error.what})")), ()
-        intents = {name for entry in waiting.values() for name in _intents(entry)}
+        intents = {name for entry in managed.managed_assets.values() for name in _intents(entry)}
         shown = {report.client_order_id for report in resting}
-        strays = orphans(resting, {*self._journal.records, *intents})
+        live = {name for name, record in self._journal.records.items() if record.may_be_live}
+        strays = orphans(resting, live | intents)
         for asset, entry in waiting.items():
             if entry.exit_intent is not None or doubts_quantity(entry):
                 continue  # no order can leave as long as that is so; the coin is looked at when it is over

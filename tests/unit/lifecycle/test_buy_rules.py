@@ -295,3 +295,35 @@ def test_the_next_step_waits_on_the_first_rung_half_a_step_below_the_newest_buy(
 ) -> None:
     entry = ManagedAsset(state=AssetState.MANAGED_ACTIVE, reference_price=D(100), last_buy_price=last_buy)
     assert next_step_price(entry, TERMS) == expected
+
+
+def test_a_fee_that_was_told_of_a_part_is_counted_where_the_order_vanishes_or_ends_without_a_word() -> None:
+    fees = (p.PaidFee(asset="SOL", amount=D("0.002")),)
+    for end in (closed(reason_code="vanished"), bought(filled_quantity=D("0.9"))):
+        world = buyable()
+        world.say(opened())
+        part = bought(order_status="open", is_final=False, filled_quantity=D("0.9"), fees=fees)
+        world.say(part)
+        world.say(end)
+        assert world.entry().bought_quantity == D("0.898")
+
+
+def test_an_exit_that_waits_for_a_buy_ends_also_where_its_order_vanishes() -> None:
+    world = buyable()
+    world.say(opened())
+    world.open_exit(10)
+    world.fill(10)
+    gone = p.CloseExitIntent(client_order_id="o1", reason_code="vanished", text="gone")
+    world.refused(gone, "buy_in_flight")
+    world.say(closed())
+    world.say(gone)
+    assert (world.state(), world.entry().sold_quantity) == (AssetState.EXIT_EXECUTED, D(10))
+    assert world.said[-1].events[0].type is EventType.EXIT_EXECUTED
+    assert world.said[-1].detail["transition"] == "T13"
+
+
+def test_nothing_is_bought_where_nothing_is_left() -> None:
+    world = buyable()
+    entry = msgspec.structs.replace(world.entry(), sold_quantity=world.entry().promised_quantity)
+    world.content = msgspec.structs.replace(world.content, managed_assets={"SOL": entry})
+    world.refused(opened(), "nothing_left")

@@ -17,7 +17,7 @@ from bot.lifecycle.events import EventType
 from bot.lifecycle.exit_rules import why_no_exit, why_no_exit_now
 from bot.lifecycle.restore_rules import bring_back, merged
 from bot.lifecycle.states import AssetState
-from tests.unit.lifecycle.lifecycle_world import LifecycleWorld, exit_opened, types_of, world_at
+from tests.unit.lifecycle.lifecycle_world import LifecycleWorld, exit_opened, stop_opened, types_of, world_at
 
 STALE = p.HaltTrading(text="no fresh price", cause="stale_data")
 BY_HAND = p.HaltTrading(text="moving house")
@@ -220,3 +220,9 @@ def test_a_halt_blocks_no_approval() -> None:
     proposed.approve()
     assert proposed.state() is AssetState.MANAGED_ACTIVE
     assert proposed.entry().approved_quantity == Decimal(10)
+
+
+def test_a_stop_that_rests_at_the_exchange_is_named_by_the_halt(world: LifecycleWorld) -> None:
+    world.say(stop_opened())
+    change = world.say(OFF, asset="*", actor="user_ann")
+    assert change.detail["orders_in_flight"] == ["SOL"]
