@@ -39,12 +39,10 @@ from bot.lifecycle.documents import ExitIntent, ManagedAsset
 from bot.risk.order_gates import GateFacts, check_exit
 from bot.risk.verdict import Approved, Denied
 from bot.trading.journal_desk import JournalDesk
+from bot.trading.patience import BackOff, Patience
 from bot.trading.report import Step
 
-_PATIENCE_WITH_THE_KNOWN = 10
 DUST_GATES = ("lot_size", "minimum_notional")
-_BACKOFF_FIRST_S = 5.0
-_BACKOFF_MAX_S = 300.0
 SEND_WITHIN_S = 5.0
 """Far shorter than what `lookup_settles_after` waits before an intent counts as never sent."""
 
@@ -69,9 +67,8 @@ class ExitDesk:
         self._clock = clock
         self._ids = ids
         self._lineage = lineage
-        self._settles_after = lookup_settles_after
-        self._retry_at: dict[str, tuple[float, float]] = {}
-        self._asked_since: dict[str, float] = {}
+        self._patience = Patience(clock, lookup_settles_after)
+        self._back_off = BackOff(clock)
         self._told_dust: dict[str, str] = {}
 
     def exit(self, asset: str, entry: ManagedAsset, facts: GateFacts, *, at_most: Decimal) -> list[Step]:
@@ -126,7 +123,7 @@ class ExitDesk:
 
     def waits(self, asset: str) -> bool:
         """Say whether the coin's last exit was refused a moment ago."""
-        return self._clock.monotonic() < self._retry_at.get(asset, (0.0, 0.0))[0]
+        return self._back_off.waits(asset)
 
     def _denied(self, asset: str, verdict: Denied) -> list[Step]:
         """Alarm each time; but of a rest that no exchange takes, once: nobody can do anything about it."""
@@ -144,16 +141,16 @@ class ExitDesk:
         order_id = approved.order.client_order_id
         match self._orders.submit(approved):
             case Accepted(report=report):
-                self._retry_at.pop(asset, None)
+                self._back_off.went_well(asset)
                 return self.book(asset, entry, report, facts.rules, trigger_price=facts.ticker.last)
             case Rejected(reason=code, text=words):
-                self._back_off(asset)
+                self._back_off.refused(asset)
                 closed = self._close(
                     asset, order_id, f"rejected_{code}", words, trigger=Trigger.TOLD_REJECTED
                 )
                 return [Step(asset=asset, what="rejected", sentence=words, alarm=True), *closed]
             case Unknown(text=words):
-                self._asked_since[order_id] = self._clock.monotonic()
+                self._patience.begin(order_id)
                 trouble = self._journal.say(order_id, asset, Trigger.ANSWER_LOST, words)
                 return [Step(asset=asset, what="unknown", sentence=words, alarm=True), *trouble]
 
@@ -168,15 +165,13 @@ class ExitDesk:
         except ExchangeError as error:
             return [Step(asset=asset, what="unavailable", sentence=str(error), alarm=True), *trouble]
         if report is not None:
-            self._asked_since.pop(intent.client_order_id, None)
+            self._patience.end(intent.client_order_id)
             return trouble + self.book(asset, entry, report, rules, trigger_price=intent.trigger_price)
         was_there = intent.exchange_order_id is not None or intent.filled_quantity > ZERO
-        patience_s = self._settles_after.total_seconds() * (_PATIENCE_WITH_THE_KNOWN if was_there else 1)
-        now = self._clock.monotonic()
-        if now - self._asked_since.setdefault(intent.client_order_id, now) < patience_s:
+        if not self._patience.is_over(intent.client_order_id, was_there=was_there):
             sentence = "the exchange has no such order yet; asking again, nothing else is sent"
             return [Step(asset=asset, what="unknown", sentence=sentence, alarm=True), *trouble]
-        self._asked_since.pop(intent.client_order_id, None)
+        self._patience.end(intent.client_order_id)
         ended_as = "vanished" if was_there else "never_arrived"
         sentence = "the exchange has no such exit order"
         closed = self._close(asset, intent.client_order_id, ended_as, "the exchange has no such order")
@@ -234,11 +229,6 @@ class ExitDesk:
     def _send(self, command_type: CommandType, asset: str, payload: Payload) -> CommandOutcome:
         """Apply to the state now; the row follows later, so that no other exit waits for a database."""
         return self._sender.send(command_type, asset, payload, actor="bot", book=False)
-
-    def _back_off(self, asset: str) -> None:
-        _, last = self._retry_at.get(asset, (0.0, 0.0))
-        pause = min(max(_BACKOFF_FIRST_S, last * 2), _BACKOFF_MAX_S)
-        self._retry_at[asset] = (self._clock.monotonic() + pause, pause)
 
 
 def _birth(order: OrderRequest, entry: ManagedAsset, facts: GateFacts) -> OrderBirth:

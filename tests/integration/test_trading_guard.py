@@ -1,5 +1,6 @@
 """No order ever touches a coin that nobody handed over, whatever the files and the market say."""
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_the_first_gate_denies_every_order_in_a_coin_that_is_not_managed(
         clock=app.clock,
         ids=app.ids,
         lineage="x",
-        lookup_settles_after=None,  # type: ignore[arg-type]  # not reached
+        lookup_settles_after=dt.timedelta(seconds=30),
     )
     steps = desk.exit("ETH", entry, facts, at_most=Decimal(2))
     assert [step.what for step in steps] == ["denied"]
